@@ -1,0 +1,3 @@
+module github.com/dbleaks-go/dbleaks
+
+go 1.26.0

@@ -1,0 +1,56 @@
+package tracker
+
+import "time"
+
+// EventKind says what an [Event] reports.
+type EventKind uint8
+
+// The events of a finding, in the order in which they come. Each comes once,
+// but EventOngoing, which repeats at doubling intervals.
+const (
+	// EventOverdue: handles of one site are held beyond their threshold.
+	EventOverdue EventKind = iota
+	// EventLeaked: the first handle of the finding is proven leaked.
+	EventLeaked
+	// EventOngoing sums up a finding that is still there: after one minute,
+	// then two, four, … at most one hour apart.
+	EventOngoing
+	// EventRecovered: all handles of the finding were given back.
+	EventRecovered
+)
+
+var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered"}
+
+// String returns the event's name in lower case.
+func (k EventKind) String() string { return name(eventNames[:], uint8(k), "EventKind") }
+
+// MarshalText writes the event's name.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Event is a change of one finding.
+type Event struct {
+	Kind    EventKind
+	At      time.Time
+	Finding Finding
+	// Since is when the finding was first reported.
+	Since time.Time
+	// Held is set for EventRecovered: the longest time that a handle of the
+	// finding was open.
+	Held time.Duration
+	// Recovered counts the finding's handles that were given back after
+	// they had been reported.
+	Recovered int
+}
+
+// An Observer is told about the events of a tracker, one at a time, from a
+// goroutine of the tracker and never from one that runs a query. A panic in
+// it is swallowed.
+type Observer interface {
+	Observe(Event)
+}
+
+// ObserverFunc makes a function an [Observer].
+type ObserverFunc func(Event)
+
+// Observe calls f.
+func (f ObserverFunc) Observe(e Event) { f(e) }

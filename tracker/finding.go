@@ -1,0 +1,123 @@
+package tracker
+
+import (
+	"database/sql"
+	"time"
+)
+
+// Frame is one line of a call stack.
+type Frame struct {
+	Function string // with its import path, e.g. "example.com/shop.(*Store).Find"
+	File     string // absolute path at build time, or as trimmed by -trimpath
+	Line     int
+}
+
+// Finding is one root cause: the handles that one application line opened in
+// one pool and that are in the same trouble. Handles inside a handle (rows in
+// a transaction) are its Children, not findings of their own.
+//
+// It is an immutable value; it shares no memory that the tracker writes to.
+type Finding struct {
+	// ID names the root cause: the same line, kind and pool give the same
+	// ID in every snapshot of a process and in every build of the same code.
+	ID    string
+	Kind  Kind
+	State State
+	Proof Proof  // set if State is StateLeaked
+	Pool  string // the pool's name
+	// Site is the application line that opened the handles: the first frame
+	// that belongs neither to database/sql nor to a library on top of it.
+	Site Frame
+	// Stack is the call stack of the oldest handle, innermost frame first,
+	// from the database/sql method that the application called.
+	Stack []Frame
+	// Query is the SQL text, without literals and cut to a few hundred
+	// bytes; empty if the handle has none. It may still name tables.
+	Query string
+	// Reason says in words what is known beyond the state, e.g.
+	// "idle for 41s, threshold 30s". Advice says what to do about it.
+	Reason, Advice string
+	// OpenedAt and Age are those of the oldest handle. Age is measured on
+	// the monotonic clock, so a stepped wall clock doesn't change it.
+	OpenedAt time.Time
+	Age      time.Duration
+	// Count is the number of handles, Leaked how many of them are proven.
+	Count, Leaked int
+	// Busy is the driver call that the oldest handle's connection is in now
+	// ("query", "next", …), or empty. LongLived is the reason given to
+	// [LongLived], or empty.
+	Busy, LongLived string
+	// Goroutine is the id of the goroutine that opened the oldest handle.
+	Goroutine int64
+	// Children are the handles that are open inside these, by site.
+	Children []Child
+}
+
+// Child is a group of handles of one kind and site inside the handles of a
+// finding: they end when those end.
+type Child struct {
+	Kind  Kind
+	Site  Frame
+	Query string // as in Finding
+	Count int
+}
+
+// Pool is one *sql.DB as the tracker sees it.
+type Pool struct {
+	ID     uint64 // unique in the process
+	Name   string // from driverwrap.WithName, or made from driver and source
+	Driver string // the registered name, or the driver's Go type
+	Source string // the data source without secrets; may be empty
+	Site   Frame  // where the DB was opened
+	// OpenedAt is when the DB was opened; Closed tells that (*sql.DB).Close
+	// was called while connections were in use that are not yet given back.
+	OpenedAt time.Time
+	Closed   bool
+	// InUse and Idle count the physical connections as the driver sees them.
+	InUse, Idle int
+	// Open counts open handles by kind, those within others included.
+	Open map[Kind]int
+	// Overdue and Leaked count handles in the snapshot's findings.
+	Overdue, Leaked int
+	// Stats is what database/sql itself counts; nil where the tracker never
+	// saw the *sql.DB (registered drivers, WrapConnector).
+	Stats *sql.DBStats
+}
+
+// Totals count since the tracker was made.
+type Totals struct {
+	Overdue   uint64 // handles that were ever reported overdue
+	Leaked    uint64 // handles that were ever proven leaked
+	Recovered uint64 // handles that were given back after they had been reported
+}
+
+// Snapshot is the state of a tracker at one moment. It is an immutable value.
+type Snapshot struct {
+	TakenAt time.Time
+	Since   time.Time // when the tracker was made
+	Pools   []Pool    // by name, then ID
+	// Findings are the handles that are overdue or leaked: leaked before
+	// overdue, then more before fewer, then older before younger.
+	Findings []Finding
+	// Open are the handles in use within their thresholds, grouped the same
+	// way. They are no cause for alarm.
+	Open []Finding
+	// Ended are findings that are over, the latest first; at most 100.
+	Ended  []Ended
+	Totals Totals
+	// Thresholds are the ones in force, by kind; 0 means never overdue.
+	Thresholds map[Kind]time.Duration
+	// UntrackedStacks counts call stacks that were not shared because the
+	// table of stacks was full; reports stay complete, memory grows.
+	UntrackedStacks uint64
+}
+
+// Ended is a finding that is over: all of its handles were given back.
+type Ended struct {
+	Finding Finding   // as last reported, in StateRecovered
+	At      time.Time // when the last handle was given back
+	// Held is the longest time that a handle of the finding was open.
+	Held time.Duration
+	// Count is how many reported handles were given back.
+	Count int
+}
