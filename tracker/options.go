@@ -3,50 +3,96 @@ package tracker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
-// Default thresholds. See [WithThreshold].
+// DefaultThreshold is the time without activity after which rows, a
+// transaction or a connection are overdue.
+const DefaultThreshold = 30 * time.Second
+
+// A pool in use is swept at a quarter of the smallest threshold, within these
+// bounds.
 const (
-	DefaultThreshold = 30 * time.Second
+	minInterval = 250 * time.Millisecond
+	maxInterval = 5 * time.Second
 )
 
 // An Option configures a [Tracker]; see [New] and [(*Tracker).Configure].
 type Option func(*config) error
 
+// config is replaced as a whole, never changed, once a tracker uses it.
 type config struct {
-	thresholds map[Kind]time.Duration
-	maxAge     time.Duration
-	observers  []Observer
-	libraries  []string
+	policy    record.Policy
+	observers []Observer
+	libraries *callstack.Libraries
 }
 
 func defaultConfig() config {
-	return config{thresholds: map[Kind]time.Duration{
-		KindConn: DefaultThreshold,
-		KindTx:   DefaultThreshold,
-		KindRows: DefaultThreshold,
-	}}
+	return config{
+		policy:    record.Policy{Conn: DefaultThreshold, Tx: DefaultThreshold, Rows: DefaultThreshold},
+		libraries: &callstack.Libraries{},
+	}
 }
 
-// WithThreshold sets how long a handle of the kind may be held without any
+// with returns a copy that the options were applied to; on an error, all of
+// what is wrong with them and no configuration.
+func (c config) with(opts []Option) (*config, error) {
+	c.observers = slices.Clone(c.observers)
+	var errs []error
+	for i, o := range opts {
+		if o == nil {
+			errs = append(errs, fmt.Errorf("tracker: option %d is nil", i+1))
+			continue
+		}
+		errs = append(errs, o(&c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// interval is the time between two sweeps of a pool.
+func (c *config) interval() time.Duration {
+	shortest := time.Duration(0)
+	for _, d := range []time.Duration{c.policy.Conn, c.policy.Tx, c.policy.Rows} {
+		if d > 0 && (shortest == 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	if shortest == 0 {
+		return maxInterval
+	}
+	return min(max(shortest/4, minInterval), maxInterval)
+}
+
+// WithKindThreshold sets how long a handle of the kind may be held without any
 // activity before it is overdue. The default is 30 s for KindConn, KindTx and
 // KindRows (KindRow shares that of KindRows); 0 means never. KindDB and
 // KindStmt live as long as the process on purpose and have no threshold: they
-// are reported when they keep growing.
-func WithThreshold(k Kind, d time.Duration) Option {
+// are reported when they keep growing. [WithThreshold] sets it for one call.
+func WithKindThreshold(k Kind, d time.Duration) Option {
 	return func(c *config) error {
 		switch {
 		case d < 0:
-			return fmt.Errorf("tracker: WithThreshold(%v, %v): a threshold can't be negative; 0 turns the kind off", k, d)
-		case k == KindConn || k == KindTx || k == KindRows:
-			c.thresholds[k] = d
-			return nil
+			return fmt.Errorf("tracker: WithKindThreshold(%v, %v): a threshold can't be negative; 0 turns the kind off", k, d)
+		case k == KindConn:
+			c.policy.Conn = d
+		case k == KindTx:
+			c.policy.Tx = d
+		case k == KindRows:
+			c.policy.Rows = d
 		case k == KindRow:
-			return errors.New("tracker: WithThreshold(row): a row shares the threshold of rows; set that of KindRows")
+			return errors.New("tracker: WithKindThreshold(row): a row shares the threshold of rows; set that of KindRows")
+		default:
+			return fmt.Errorf("tracker: WithKindThreshold(%v): this kind is never overdue by age; use KindConn, KindTx or KindRows", k)
 		}
-		return fmt.Errorf("tracker: WithThreshold(%v): this kind is never overdue by age; use KindConn, KindTx or KindRows", k)
+		return nil
 	}
 }
 
@@ -58,7 +104,7 @@ func WithMaxAge(d time.Duration) Option {
 		if d < 0 {
 			return fmt.Errorf("tracker: WithMaxAge(%v): an age can't be negative; 0 turns the check off", d)
 		}
-		c.maxAge = d
+		c.policy.MaxAge = d
 		return nil
 	}
 }
@@ -85,7 +131,7 @@ func WithLibraries(prefixes ...string) Option {
 				return errors.New("tracker: WithLibraries: an empty prefix would make every package a library")
 			}
 		}
-		c.libraries = append(c.libraries, prefixes...)
+		c.libraries = &callstack.Libraries{Extra: append(slices.Clone(c.libraries.Extra), prefixes...)}
 		return nil
 	}
 }

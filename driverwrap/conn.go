@@ -1,0 +1,186 @@
+package driverwrap
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// conn is a wrapped connection without exec and query fast paths: for these,
+// no neutral answer exists, as database/sql converts the arguments before it
+// asks. What wrapConn returns has those that the driver has.
+type conn struct {
+	inner driver.Conn
+	rec   *record.Conn
+
+	// The optional interfaces of inner, or nil.
+	pinger   driver.Pinger
+	preparer driver.ConnPrepareContext
+	beginner driver.ConnBeginTx
+	resetter driver.SessionResetter
+	valid    driver.Validator
+	checker  driver.NamedValueChecker
+	execCtx  driver.ExecerContext
+	queryCtx driver.QueryerContext
+
+	// discard makes the next IsValid answer no; see tx.Rollback.
+	discard bool
+}
+
+// wrapConn returns inner itself if there is nothing to record.
+func wrapConn(inner driver.Conn, rec *record.Conn) driver.Conn {
+	if rec == nil {
+		return inner
+	}
+	c := &conn{inner: inner, rec: rec}
+	c.pinger, _ = inner.(driver.Pinger)
+	c.preparer, _ = inner.(driver.ConnPrepareContext)
+	c.beginner, _ = inner.(driver.ConnBeginTx)
+	c.resetter, _ = inner.(driver.SessionResetter)
+	c.valid, _ = inner.(driver.Validator)
+	c.checker, _ = inner.(driver.NamedValueChecker)
+	c.execCtx, c.queryCtx = execer(inner), queryer(inner)
+	switch {
+	case c.execCtx != nil && c.queryCtx != nil:
+		return execQueryConn{c}
+	case c.execCtx != nil:
+		return execConn{c}
+	case c.queryCtx != nil:
+		return queryConn{c}
+	}
+	return c
+}
+
+// Unwrap returns the driver's own connection.
+func (c *conn) Unwrap() driver.Conn { return c.inner }
+
+// ResetSession is called when the connection leaves the pool. An error other
+// than ErrBadConn doesn't keep it from doing so.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if c.resetter == nil {
+		c.rec.Acquired(record.TermsOf(ctx))
+		return nil
+	}
+	c.rec.Acquired(record.TermsOf(ctx))
+	c.rec.Enter(record.OpReset)
+	defer c.rec.Leave()
+	err := c.resetter.ResetSession(ctx)
+	if errors.Is(err, driver.ErrBadConn) {
+		c.rec.Released() // database/sql closes it and takes another
+	}
+	return err
+}
+
+// IsValid is called when the connection re-enters the pool.
+func (c *conn) IsValid() bool {
+	c.rec.Released()
+	if c.discard {
+		return false
+	}
+	return c.valid == nil || c.valid.IsValid()
+}
+
+// Close closes the connection; everything on it is over.
+func (c *conn) Close() error {
+	defer c.rec.Closed()
+	c.rec.Enter(record.OpClose)
+	defer c.rec.Leave()
+	return c.inner.Close()
+}
+
+// Ping answers nil for a driver that can't ping, as database/sql does.
+func (c *conn) Ping(ctx context.Context) error {
+	c.rec.Use(record.OpPing, record.TermsOf(ctx))
+	defer c.rec.Leave()
+	if c.pinger == nil {
+		return nil
+	}
+	return c.pinger.Ping(ctx)
+}
+
+// CheckNamedValue leaves the value to database/sql if the driver has no say.
+func (c *conn) CheckNamedValue(nv *driver.NamedValue) error {
+	if c.checker == nil {
+		return driver.ErrSkip
+	}
+	return c.checker.CheckNamedValue(nv)
+}
+
+// Prepare is never called by database/sql, which prefers PrepareContext.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext does what database/sql does for a driver without it
+// (ctxDriverPrepare).
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.rec.Use(record.OpPrepare, record.TermsOf(ctx))
+	defer c.rec.Leave()
+	inner, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return c.wrapStmt(ctx, inner, query), nil
+}
+
+func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.preparer != nil {
+		return c.preparer.PrepareContext(ctx, query)
+	}
+	s, err := c.inner.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// execConn is a conn whose driver has an exec fast path.
+type execConn struct{ *conn }
+
+// ExecContext runs a statement that returns no rows.
+func (c execConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return c.exec(ctx, query, args)
+}
+
+// queryConn is a conn whose driver has a query fast path.
+type queryConn struct{ *conn }
+
+// QueryContext runs a query.
+func (c queryConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.query(ctx, query, args)
+}
+
+// execQueryConn is a conn whose driver has both.
+type execQueryConn struct{ *conn }
+
+// ExecContext runs a statement that returns no rows.
+func (c execQueryConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return c.exec(ctx, query, args)
+}
+
+// QueryContext runs a query.
+func (c execQueryConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.query(ctx, query, args)
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.rec.Use(record.OpExec, record.TermsOf(ctx))
+	defer c.rec.Leave()
+	return c.execCtx.ExecContext(ctx, query, args)
+}
+
+func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.rec.Use(record.OpQuery, record.TermsOf(ctx))
+	defer c.rec.Leave()
+	inner, err := c.queryCtx.QueryContext(ctx, query, args)
+	if err != nil {
+		return inner, err
+	}
+	return c.wrapRows(ctx, inner, query, nil), nil
+}

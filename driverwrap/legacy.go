@@ -1,0 +1,64 @@
+package driverwrap
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// This file lends the modern interfaces to drivers that have the legacy ones
+// only, in the words of database/sql (ctxutil.go, Go 1.27).
+
+//lint:file-ignore SA1019 the legacy interfaces are what this file is for
+
+func execer(c driver.Conn) driver.ExecerContext {
+	if e, ok := c.(driver.ExecerContext); ok {
+		return e
+	}
+	if e, ok := c.(driver.Execer); ok {
+		return legacyExecer{e}
+	}
+	return nil
+}
+
+func queryer(c driver.Conn) driver.QueryerContext {
+	if q, ok := c.(driver.QueryerContext); ok {
+		return q
+	}
+	if q, ok := c.(driver.Queryer); ok {
+		return legacyQueryer{q}
+	}
+	return nil
+}
+
+type legacyExecer struct{ driver.Execer }
+
+func (e legacyExecer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	values, err := positional(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return e.Exec(query, values)
+}
+
+type legacyQueryer struct{ driver.Queryer }
+
+func (q legacyQueryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	values, err := positional(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return q.Query(query, values)
+}
+
+// positional takes the names off arguments, for calls without a context.
+func positional(ctx context.Context, named []driver.NamedValue) ([]driver.Value, error) {
+	values := make([]driver.Value, len(named))
+	for i, nv := range named {
+		if nv.Name != "" {
+			return nil, errors.New("sql: driver does not support the use of Named Parameters")
+		}
+		values[i] = nv.Value
+	}
+	return values, ctx.Err()
+}

@@ -1,0 +1,98 @@
+package driverwrap
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"reflect"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// rows is a wrapped result. Only database/sql's Rows refers to it, so the
+// garbage collector's word on it is its word on the application's handle: a
+// record must not keep it alive.
+type rows struct {
+	record.Anchor
+	inner driver.Rows
+	conn  *conn
+}
+
+func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, by *record.Hidden) driver.Rows {
+	r := &rows{inner: inner, conn: c}
+	c.rec.Rows(ctx, &r.Anchor, query, by)
+	return withColumnScanner(r)
+}
+
+// Unwrap returns the driver's own rows.
+func (r *rows) Unwrap() driver.Rows { return r.inner }
+
+func (r *rows) Columns() []string { return r.inner.Columns() }
+
+func (r *rows) Close() error {
+	defer r.End()
+	r.conn.rec.Enter(record.OpClose)
+	defer r.conn.rec.Leave()
+	return r.inner.Close()
+}
+
+func (r *rows) Next(dest []driver.Value) error {
+	r.conn.rec.Enter(record.OpNext)
+	defer r.conn.rec.Leave()
+	return r.inner.Next(dest)
+}
+
+// The neutral answers below are what database/sql assumes of a driver without
+// the interface.
+
+func (r *rows) HasNextResultSet() bool {
+	if n, ok := r.inner.(driver.RowsNextResultSet); ok {
+		return n.HasNextResultSet()
+	}
+	return false
+}
+
+func (r *rows) NextResultSet() error {
+	n, ok := r.inner.(driver.RowsNextResultSet)
+	if !ok {
+		return io.EOF
+	}
+	r.conn.rec.Enter(record.OpNext)
+	defer r.conn.rec.Leave()
+	return n.NextResultSet()
+}
+
+func (r *rows) ColumnTypeScanType(index int) reflect.Type {
+	if t, ok := r.inner.(driver.RowsColumnTypeScanType); ok {
+		return t.ColumnTypeScanType(index)
+	}
+	return reflect.TypeFor[any]()
+}
+
+func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
+	if t, ok := r.inner.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return t.ColumnTypeDatabaseTypeName(index)
+	}
+	return ""
+}
+
+func (r *rows) ColumnTypeLength(index int) (length int64, ok bool) {
+	if t, ok := r.inner.(driver.RowsColumnTypeLength); ok {
+		return t.ColumnTypeLength(index)
+	}
+	return 0, false
+}
+
+func (r *rows) ColumnTypeNullable(index int) (nullable, ok bool) {
+	if t, ok := r.inner.(driver.RowsColumnTypeNullable); ok {
+		return t.ColumnTypeNullable(index)
+	}
+	return false, false
+}
+
+func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
+	if t, ok := r.inner.(driver.RowsColumnTypePrecisionScale); ok {
+		return t.ColumnTypePrecisionScale(index)
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,33 @@
+//go:build go1.27
+
+package driverwrap
+
+import (
+	"database/sql/driver"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// scannerRows is rows whose driver scans columns itself: database/sql then no
+// longer calls Next (Go 1.27), so the interface can't be claimed for others.
+type scannerRows struct {
+	*rows
+	scanner driver.RowsColumnScanner
+}
+
+func withColumnScanner(r *rows) driver.Rows {
+	if s, ok := r.inner.(driver.RowsColumnScanner); ok {
+		return scannerRows{r, s}
+	}
+	return r
+}
+
+func (r scannerRows) NextRow() error {
+	r.conn.rec.Enter(record.OpNext)
+	defer r.conn.rec.Leave()
+	return r.scanner.NextRow()
+}
+
+func (r scannerRows) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
+	return r.scanner.ScanColumn(ctx, index, dest)
+}

@@ -1,0 +1,182 @@
+package record
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+)
+
+// Op is a call into the driver.
+type Op uint32
+
+// The calls, by the name a report gives them.
+const (
+	OpNone Op = iota
+	OpReset
+	OpPing
+	OpQuery
+	OpExec
+	OpPrepare
+	OpBegin
+	OpNext
+	OpCommit
+	OpRollback
+	OpClose
+)
+
+var opNames = [...]string{"", "reset", "ping", "query", "exec", "prepare", "begin", "next", "commit", "rollback", "close"}
+
+func (o Op) String() string { return opNames[o] }
+
+// Conn is a physical connection. database/sql uses it from one goroutine at a
+// time, and so may what records: its methods are not for concurrent use with
+// each other, only with those that read.
+type Conn struct {
+	pool *Pool
+	id   uint64
+
+	// calls counts up when a driver call begins and when it ends: it is odd
+	// while one is in progress. A reader that finds it changed knows that
+	// the connection was used, without a clock read per row.
+	calls atomic.Uint64
+	op    atomic.Uint32
+
+	mu    sync.Mutex // guards the rest against readers
+	inUse bool       // also read without mu by the goroutine that records
+	// acq says who acquired the connection, if it is in use.
+	acq acquire
+	// open are the transaction and rows that are open, stmts the prepared
+	// statements, each in no order.
+	open, stmts []*Handle
+	seq         uint64
+	spare       []*Handle
+
+	// What the last sweep saw: the value of calls, and when it last changed.
+	seenCalls uint64
+	activeAt  time.Duration
+}
+
+type acquire struct {
+	Mark
+	terms *Terms
+	seq   uint64
+	// fresh is set until the first driver call since the acquire.
+	fresh bool
+	report
+}
+
+// Acquired records that the connection left the pool for the calling
+// goroutine.
+func (c *Conn) Acquired(terms *Terms) {
+	if c == nil {
+		return
+	}
+	if c.pool.reg.Off() {
+		return
+	}
+	m := c.pool.mark()
+	c.mu.Lock()
+	c.acquireLocked(m, terms)
+	c.mu.Unlock()
+	c.pool.arm()
+}
+
+func (c *Conn) acquireLocked(m Mark, terms *Terms) {
+	c.seq++
+	c.inUse = true
+	c.acq = acquire{Mark: m, terms: terms, seq: c.seq, fresh: true}
+	c.activeAt = m.At
+}
+
+// Released records that the connection re-entered the pool: whatever was open
+// on it but for statements is over.
+func (c *Conn) Released() {
+	if c == nil || !c.inUse {
+		return
+	}
+	c.mu.Lock()
+	c.releaseLocked()
+	c.mu.Unlock()
+}
+
+func (c *Conn) releaseLocked() {
+	for len(c.open) > 0 {
+		c.endLocked(c.open[len(c.open)-1])
+	}
+	if c.acq.key != "" {
+		c.pool.noteEnded(c.ended(c.acq.key, c.acq.At))
+	}
+	c.inUse = false
+	c.acq = acquire{}
+}
+
+// Closed records that the physical connection is gone, and everything on it.
+func (c *Conn) Closed() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	if c.inUse {
+		c.releaseLocked()
+	}
+	for len(c.stmts) > 0 {
+		c.endLocked(c.stmts[len(c.stmts)-1])
+	}
+	c.mu.Unlock()
+	c.pool.mu.Lock()
+	delete(c.pool.conns, c)
+	last := c.pool.closed && len(c.pool.conns) == 0
+	c.pool.mu.Unlock()
+	if last {
+		c.pool.forgetIfDone()
+	}
+}
+
+// Enter records that a driver call begins.
+func (c *Conn) Enter(op Op) {
+	if c == nil {
+		return
+	}
+	c.op.Store(uint32(op))
+	c.calls.Store((c.calls.Load() + 1) | 1)
+}
+
+// Use is Enter for a call that needs the connection to be acquired. A
+// connection that the pool opened by itself is handed out unseen: its first
+// driver call is then its acquire.
+func (c *Conn) Use(op Op, terms *Terms) {
+	if c == nil {
+		return
+	}
+	if !c.inUse {
+		c.Acquired(terms)
+	}
+	c.Enter(op)
+}
+
+// Leave records that the driver call is over, by return or panic.
+func (c *Conn) Leave() {
+	if c == nil {
+		return
+	}
+	c.calls.Store((c.calls.Load() | 1) + 1)
+}
+
+// markHere says who opens a handle now. A call that acquired the connection
+// for itself has been asked already: its stack, at the acquire, is the same
+// from the application down to database/sql.
+func (c *Conn) markHere() Mark {
+	o := c.acq.Stack.Origin
+	if c.inUse && (o.Transient || o.Method == callstack.MethodBegin && c.acq.fresh) {
+		return c.acq.Mark
+	}
+	return c.pool.mark()
+}
+
+// origin is the origin of the driver call in progress.
+func (c *Conn) ended(key Key, openedAt time.Duration) Ended {
+	now := c.pool.clock.now()
+	return Ended{Key: key, Held: now - openedAt, At: now}
+}

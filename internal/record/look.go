@@ -1,0 +1,274 @@
+package record
+
+import (
+	"cmp"
+	"time"
+	"weak"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+)
+
+// Policy is what decides whether a handle is overdue; 0 means never.
+type Policy struct {
+	Conn, Tx, Rows time.Duration // without activity
+	MaxAge         time.Duration // with or without
+}
+
+func (p Policy) threshold(k Kind, t *Terms) time.Duration {
+	if t != nil && t.LongLived != "" {
+		return 0
+	}
+	if t != nil && t.HasThreshold {
+		return t.Threshold
+	}
+	switch k {
+	case KindConn:
+		return p.Conn
+	case KindTx:
+		return p.Tx
+	case KindRows:
+		return p.Rows
+	}
+	return 0
+}
+
+// View is a copy of one root cause: a handle with what is open inside it, or
+// a connection in use.
+type View struct {
+	Mark
+	Pool *Pool
+	// ID identifies the handle in its registry.
+	ID        ID
+	Kind      Kind
+	Query     string
+	LongLived string
+	Age, Idle time.Duration
+	Threshold time.Duration
+	Busy      Op // the driver call in progress
+	// Overdue: held without activity for longer than its threshold, or
+	// longer than the maximum age. Lost: proven unreachable.
+	Overdue, Lost bool
+	// Copy is set for a statement that database/sql prepared again on
+	// another connection: the application holds one Stmt for all of them.
+	Copy     bool
+	Children []ChildView
+
+	conn   *Conn
+	handle *Handle // nil if the view is of an acquire
+}
+
+// ID identifies a handle in its registry. The zero ID is no handle's.
+type ID struct{ conn, seq uint64 }
+
+// Compare orders IDs by age of the connection, then of the handle.
+func (a ID) Compare(b ID) int {
+	return cmp.Or(cmp.Compare(a.conn, b.conn), cmp.Compare(a.seq, b.seq))
+}
+
+// ChildView is a handle inside another.
+type ChildView struct {
+	Kind  Kind
+	Stack *callstack.Stack
+	Query string
+}
+
+// WallClock is when the handle was opened, by the wall clock.
+func (v *View) WallClock() time.Time { return v.Pool.Wall.Add(v.At) }
+
+// Counts are the physical connections and open handles of a pool.
+type Counts struct {
+	InUse, Idle                  int
+	Conns, Txs, Rows, Row, Stmts int // handles
+}
+
+// Look describes what is in use. With sweep set it also does what a sweep
+// must: it remembers the activity, and hands over aged handles to the garbage
+// collector's judgement.
+func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
+	now := time.Duration(p.lastTick.Load())
+	if p.clock.readable() {
+		now = p.clock.now()
+		if sweep {
+			p.lastTick.Store(int64(now))
+		}
+	} else {
+		sweep = false
+	}
+	var views []View
+	var n Counts
+	for _, c := range p.list() {
+		views = c.look(views, &n, now, policy, sweep)
+	}
+	return views, n
+}
+
+// Age is the time since the pool was opened.
+func (p *Pool) Age() time.Duration {
+	if p.clock.readable() {
+		return p.clock.now()
+	}
+	return time.Duration(p.lastTick.Load())
+}
+
+func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, sweep bool) []View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := c.calls.Load()
+	active := calls != c.seenCalls
+	if sweep && active {
+		c.seenCalls, c.activeAt = calls, now
+	}
+	judge := func(v View) View {
+		v.Pool, v.conn, v.ID.conn = c.pool, c, c.id
+		v.Age = max(0, now-v.At)
+		if !active {
+			v.Idle = max(0, now-max(c.activeAt, v.At))
+		}
+		if calls%2 == 1 {
+			v.Busy = Op(c.op.Load())
+		}
+		waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
+		old := policy.MaxAge > 0 && v.LongLived == "" && v.Age > policy.MaxAge
+		v.Overdue = c.inUse && (waiting || old)
+		return v
+	}
+	var root *View
+	if c.inUse {
+		n.InUse++
+		c.collect(sweep)
+		views, root = c.roots(views, n, policy, judge)
+	} else {
+		n.Idle++
+	}
+	for _, h := range c.stmts {
+		n.Stmts++
+		if root != nil && root.Kind != KindRows && h.At >= root.At {
+			root.Children = append(root.Children, h.child())
+			continue
+		}
+		v := judge(h.view(policy))
+		v.Copy = h.Stack.Origin.Method != callstack.MethodPrepare
+		views = append(views, v)
+	}
+	if root != nil {
+		views = append(views, *root)
+	}
+	return views
+}
+
+// collect asks the garbage collector about aged rows, and hands over young
+// ones to it if sweep is set.
+func (c *Conn) collect(sweep bool) {
+	for _, h := range c.open {
+		switch {
+		case h.young != nil && sweep:
+			h.aged = weak.Make(h.young)
+			h.young = nil
+		case h.kind == KindRows && h.young == nil && h.aged.Value() == nil:
+			h.lost = true
+		}
+	}
+}
+
+// roots finds the root causes on a connection in use. A handle that is proven
+// lost takes the blame alone. Otherwise it is the outermost one, in which the
+// others will end.
+func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) View) ([]View, *View) {
+	lost := false
+	var tx, rows *Handle
+	for _, h := range c.open {
+		switch {
+		case h.kind == KindTx:
+			n.Txs++
+			if tx == nil || h.seq < tx.seq {
+				tx = h
+			}
+		case h.Stack.Origin.Method == callstack.MethodQueryRow:
+			n.Row++
+		default:
+			n.Rows++
+		}
+		if h.kind == KindRows && (rows == nil || h.seq < rows.seq) {
+			rows = h
+		}
+		if h.lost {
+			lost = true
+			v := judge(h.view(policy))
+			v.Lost = true
+			views = append(views, v)
+		}
+	}
+	o := c.acq.Stack.Origin
+	if o.Method == callstack.MethodConn {
+		n.Conns++
+	}
+	if lost {
+		return views, nil
+	}
+	var root View
+	var self *Handle
+	switch {
+	case tx == nil && rows == nil || o.Method == callstack.MethodConn:
+		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn}
+		root.setTerms(policy, c.acq.terms)
+	case tx != nil:
+		self = tx
+		root = tx.view(policy)
+	default:
+		self = rows
+		root = rows.view(policy)
+	}
+	for _, h := range c.open {
+		if h != self {
+			root.Children = append(root.Children, h.child())
+		}
+	}
+	root = judge(root)
+	return views, &root
+}
+
+func (h *Handle) view(policy Policy) View {
+	v := View{Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, handle: h}
+	v.setTerms(policy, h.terms)
+	return v
+}
+
+func (v *View) setTerms(policy Policy, t *Terms) {
+	v.Threshold = policy.threshold(v.Kind, t)
+	if t != nil {
+		v.LongLived = t.LongLived
+	}
+}
+
+func (h *Handle) child() ChildView {
+	return ChildView{Kind: h.kind, Stack: h.Stack, Query: h.query}
+}
+
+// Report notes that the handle is reported under key, so that its end will be
+// told. It returns the state in which it was reported before, and false if
+// the handle has ended.
+func (v *View) Report(key Key) (before Told, ok bool) {
+	c := v.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, seq := &c.acq.report, c.acq.seq
+	if v.handle != nil {
+		r, seq = &v.handle.report, v.handle.seq
+	}
+	if seq != v.ID.seq { // ended, perhaps reused
+		return 0, false
+	}
+	before = r.told
+	r.key, r.told = key, max(before, v.told())
+	return before, true
+}
+
+func (v *View) told() Told {
+	if v.Lost {
+		return ToldLost
+	}
+	return ToldOverdue
+}
+
+// PoolID is the ID of the handle that is the DB itself.
+func PoolID(p *Pool) ID { return ID{conn: p.ID} }

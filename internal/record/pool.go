@@ -1,0 +1,176 @@
+package record
+
+import (
+	"database/sql"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+)
+
+// maxEnded bounds the reported handles that were given back and that no sweep
+// has fetched yet.
+const maxEnded = 1024
+
+// Pool is what one *sql.DB manages.
+type Pool struct {
+	ID     uint64
+	Name   string
+	Driver string
+	Source string // without secrets
+	Opened Mark
+	// Wall is the wall clock when the pool was opened.
+	Wall time.Time
+
+	reg   *Registry
+	clock clock
+	// stats reads the counters of database/sql; nil if the *sql.DB is unknown.
+	stats atomic.Pointer[func() (sql.DBStats, bool)]
+
+	// armed is set while a timer is under way that will sweep the pool.
+	armed atomic.Bool
+	// lastTick is the pool's time at the last sweep: its age for readers
+	// that don't share its clock.
+	lastTick atomic.Int64
+
+	mu     sync.Mutex // guards the rest; taken when connections come and go
+	conns  map[*Conn]struct{}
+	closed bool
+
+	endMu sync.Mutex // guards ended
+	ended []Ended
+}
+
+// Ended is a handle that had been reported and was given back.
+type Ended struct {
+	Key  Key
+	Held time.Duration
+	At   time.Duration // on the pool's clock
+}
+
+// OpenPool records a *sql.DB, or what will become one. It
+// returns nil if recording is off; the methods that record accept nil and do
+// nothing.
+func (r *Registry) OpenPool(name, driver, source string) *Pool {
+	if r == nil || r.Off() {
+		return nil
+	}
+	c := startClock()
+	p := &Pool{
+		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source,
+		Wall: c.start, reg: r, clock: c, conns: make(map[*Conn]struct{}),
+	}
+	p.Opened = p.mark()
+	r.mu.Lock()
+	r.pools[p] = struct{}{}
+	r.mu.Unlock()
+	p.arm()
+	return p
+}
+
+// SetStats tells how to read the pool's counters. The function must not keep
+// the *sql.DB alive and returns false once it is gone.
+func (p *Pool) SetStats(read func() (sql.DBStats, bool)) {
+	if p != nil {
+		p.stats.Store(&read)
+	}
+}
+
+// Stats returns the counters of database/sql, if they can be had. It takes
+// the lock of the *sql.DB, as (*sql.DB).Stats does.
+func (p *Pool) Stats() (sql.DBStats, bool) {
+	if read := p.stats.Load(); read != nil {
+		return (*read)()
+	}
+	return sql.DBStats{}, false
+}
+
+// Close records that the *sql.DB was closed. The pool stays listed for as
+// long as connections are in use.
+func (p *Pool) Close() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	again := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if !again {
+		p.Opened.Stack.Ended.Add(1)
+	}
+	p.forgetIfDone()
+}
+
+// Closed reports whether the *sql.DB was closed.
+func (p *Pool) Closed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+func (p *Pool) forgetIfDone() {
+	p.reg.mu.Lock()
+	defer p.reg.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed && len(p.conns) == 0 {
+		delete(p.reg.pools, p)
+	}
+}
+
+// Connected records a new physical connection, made on the calling
+// goroutine. If an application's call asked for it, it is in use.
+func (p *Pool) Connected(terms *Terms) *Conn {
+	if p == nil || p.reg.Off() {
+		return nil
+	}
+	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
+	m := p.mark()
+	if m.Stack.Origin.Method != callstack.MethodOpener {
+		c.acquireLocked(m, terms) // nobody else knows c yet
+	}
+	p.mu.Lock()
+	reopened := p.closed && len(p.conns) == 0
+	p.conns[c] = struct{}{}
+	p.mu.Unlock()
+	if reopened {
+		// One connector may serve several *sql.DB; the first Close of them
+		// isn't the end.
+		p.reg.mu.Lock()
+		p.reg.pools[p] = struct{}{}
+		p.reg.mu.Unlock()
+	}
+	p.arm()
+	return c
+}
+
+// list returns the connections of the pool, in no order.
+func (p *Pool) list() []*Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]*Conn, 0, len(p.conns))
+	for c := range p.conns {
+		out = append(out, c)
+	}
+	return out
+}
+
+func (p *Pool) noteEnded(e Ended) {
+	p.endMu.Lock()
+	if len(p.ended) < maxEnded {
+		p.ended = append(p.ended, e)
+	}
+	p.endMu.Unlock()
+	p.arm()
+}
+
+// TakeEnded returns the reported handles that were given back since it was
+// last called.
+func (p *Pool) TakeEnded() []Ended {
+	p.endMu.Lock()
+	defer p.endMu.Unlock()
+	out := p.ended
+	p.ended = nil
+	return out
+}

@@ -1,0 +1,89 @@
+// Package record holds the model: pools, their connections, and the handles
+// that are open on them. Package driverwrap writes it as database/sql drives
+// the wrapped driver; package tracker reads it.
+//
+// A record never points at an object of the application: not at its *sql.DB,
+// not at a context. Between a query and its Close only the lock of the one
+// connection is taken, which database/sql uses from one goroutine at a time.
+//
+// Locks are taken in this order: Registry.mu, Pool.mu, Conn.mu, Pool.endMu.
+package record
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/petermattis/goid"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+)
+
+// Kind is the kind of a handle.
+type Kind uint8
+
+// The kinds. Rows opened by QueryRow are KindRows; their stack tells.
+const (
+	KindDB Kind = iota
+	KindConn
+	KindTx
+	KindRows
+	KindStmt
+)
+
+// Mark says where and when something was opened.
+type Mark struct {
+	Stack     *callstack.Stack
+	At        time.Duration // on the pool's clock
+	Goroutine int64
+}
+
+// Registry is the root of the records of one tracker. Use [NewRegistry].
+type Registry struct {
+	Stacks callstack.Table
+
+	// sweep is called by a pool's timer while the pool has work for it.
+	sweep func(*Pool)
+	// interval returns the time between two sweeps.
+	interval func() time.Duration
+	off      atomic.Bool
+	seq      atomic.Uint64
+
+	mu    sync.Mutex // guards pools
+	pools map[*Pool]struct{}
+}
+
+// NewRegistry makes a registry whose pools, while they have open handles,
+// call sweep every interval, each on a goroutine that ends with the call.
+func NewRegistry(sweep func(*Pool), interval func() time.Duration) *Registry {
+	return &Registry{sweep: sweep, interval: interval, pools: make(map[*Pool]struct{})}
+}
+
+// Off tells that recording was stopped for good.
+func (r *Registry) Off() bool { return r.off.Load() }
+
+// Stop ends recording for good: handles opened from now on are not recorded.
+func (r *Registry) Stop() { r.off.Store(true) }
+
+// Pools returns the pools that are open, or closed with connections in use,
+// by ID.
+func (r *Registry) Pools() []*Pool {
+	r.mu.Lock()
+	out := make([]*Pool, 0, len(r.pools))
+	for p := range r.pools {
+		out = append(out, p)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(out, func(a, b *Pool) int { return int(int64(a.ID) - int64(b.ID)) })
+	return out
+}
+
+// mark says who calls and when.
+func (p *Pool) mark() Mark {
+	return Mark{
+		Stack:     p.reg.Stacks.Capture(),
+		At:        p.clock.now(),
+		Goroutine: goid.Get(),
+	}
+}

@@ -1,0 +1,89 @@
+package record
+
+import "time"
+
+// arm makes sure that the pool will be swept.
+func (p *Pool) arm() {
+	if !p.armed.Load() && p.armed.CompareAndSwap(false, true) {
+		p.schedule()
+	}
+}
+
+// schedule starts a timer of its own for each sweep: one that was made in a
+// testing/synctest bubble must not be touched from outside of it.
+func (p *Pool) schedule() { time.AfterFunc(p.reg.interval(), p.tick) }
+
+func (p *Pool) tick() {
+	again := p.sweepOnce()
+	if again {
+		p.schedule()
+		return
+	}
+	p.armed.Store(false)
+	// A connection that was acquired meanwhile saw the pool armed.
+	if !p.clock.bubbled && p.hasWork() {
+		p.arm()
+	}
+}
+
+// sweepOnce reports whether the pool needs another sweep.
+func (p *Pool) sweepOnce() (again bool) {
+	defer func() {
+		// Whatever goes wrong in here, the application must not hear of it.
+		if recover() != nil {
+			again = !p.reg.Off()
+		}
+	}()
+	before := p.activity()
+	p.reg.sweep(p)
+	if p.reg.Off() || !p.hasWork() {
+		return false
+	}
+	// In a bubble, time passes only when everybody waits: sweeping on would
+	// turn a deadlock, which synctest reports, into an endless loop. Once
+	// nothing moves and everything is said, leave it at that.
+	return !p.clock.bubbled || p.activity() != before || p.pending()
+}
+
+// hasWork reports whether a connection is in use or an end is to be told.
+func (p *Pool) hasWork() bool {
+	p.endMu.Lock()
+	ended := len(p.ended) > 0
+	p.endMu.Unlock()
+	if ended {
+		return true
+	}
+	for _, c := range p.list() {
+		c.mu.Lock()
+		inUse := c.inUse
+		c.mu.Unlock()
+		if inUse {
+			return true
+		}
+	}
+	return false
+}
+
+// activity changes when any connection of the pool is used.
+func (p *Pool) activity() (sum uint64) {
+	for _, c := range p.list() {
+		sum += c.calls.Load()
+	}
+	return sum
+}
+
+// pending reports whether a handle in use may still become overdue: somebody
+// used it in the last day.
+func (p *Pool) pending() bool {
+	const patience = 24 * time.Hour
+	now := p.clock.now()
+	for _, c := range p.list() {
+		c.mu.Lock()
+		waiting := c.inUse && now-c.activeAt < patience
+		c.mu.Unlock()
+		if waiting {
+			return true
+		}
+	}
+	return false
+}

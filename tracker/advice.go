@@ -1,0 +1,63 @@
+package tracker
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// reason says in words what is known of the finding's oldest handle.
+func reason(g *group, s State) string {
+	v := &g.views[0]
+	switch {
+	case g.lost > 0:
+		return "garbage collected before Close: nothing in the program can close it any more"
+	case g.series != nil:
+		return fmt.Sprintf("growing: %s live from this line, none closed", series(g.series))
+	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
+		return fmt.Sprintf("idle for %v, threshold %v", roundAge(v.Idle), v.Threshold)
+	case s == StateOverdue:
+		return fmt.Sprintf("in use for %v, longer than the maximum age", roundAge(v.Age))
+	case v.Busy != record.OpNone && v.Idle > 0:
+		return fmt.Sprintf("in a driver call (%v) for at least %v", v.Busy, roundAge(v.Idle))
+	case v.Busy != record.OpNone:
+		return fmt.Sprintf("in a driver call (%v)", v.Busy)
+	case v.LongLived != "":
+		return "long-lived: " + v.LongLived
+	}
+	return ""
+}
+
+func series(counts []int) string {
+	out := make([]string, len(counts))
+	for i, n := range counts {
+		out[i] = fmt.Sprint(n)
+	}
+	return strings.Join(out, ", ")
+}
+
+// advice says what to do about a handle of the kind that was opened at site.
+func advice(k Kind, site Frame, v *record.View) string {
+	switch k {
+	case KindRows:
+		return fmt.Sprintf("add `defer rows.Close()` right after the error check that follows line %d", site.Line)
+	case KindRow:
+		return fmt.Sprintf("call Scan on the result of QueryRow at line %d; only Scan gives the connection back", site.Line)
+	case KindTx:
+		return fmt.Sprintf("add `defer tx.Rollback()` right after the error check that follows line %d; after a Commit it does nothing", site.Line)
+	case KindStmt:
+		return fmt.Sprintf("add `defer stmt.Close()` after line %d, or prepare the statement once and keep it", site.Line)
+	case KindDB:
+		return fmt.Sprintf("open the DB of line %d once per process and share it, or Close it", site.Line)
+	}
+	if v != nil && v.Stack.Origin.Method != callstack.MethodConn {
+		return fmt.Sprintf("the call at line %d has not come back yet: look at what the database is doing", site.Line)
+	}
+	return fmt.Sprintf("add `defer conn.Close()` right after the error check that follows line %d", site.Line)
+}
+
+// inWords writes a duration as reports do.
+func inWords(d time.Duration) string { return roundAge(d).String() }

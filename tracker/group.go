@@ -1,0 +1,177 @@
+package tracker
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/sqltext"
+)
+
+// group is the root causes that make up one finding: the same line, kind and
+// pool name.
+type group struct {
+	key   record.Key
+	kind  Kind
+	at    *callstack.Located // of the oldest
+	views []record.View
+	lost  int
+	// series is set for a finding that is reported for its growth.
+	series []int
+}
+
+// keyOf identifies a finding by what every build of the same code shares.
+func keyOf(pool string, k Kind, site callstack.Frame) record.Key {
+	return record.Key(pool + "\x00" + k.String() + "\x00" + site.Function + "\x00" + strconv.Itoa(site.Offset))
+}
+
+func idOf(k record.Key) string {
+	h := fnv.New64a()
+	h.Write([]byte(k))
+	return fmt.Sprintf("%016x", h.Sum64())
+}
+
+func kindOf(v *record.View) Kind {
+	if v.Kind == record.KindRows && v.Stack.Origin.Method == callstack.MethodQueryRow {
+		return KindRow
+	}
+	return kinds[v.Kind]
+}
+
+var kinds = [...]Kind{
+	record.KindDB:   KindDB,
+	record.KindConn: KindConn,
+	record.KindTx:   KindTx,
+	record.KindRows: KindRows,
+	record.KindStmt: KindStmt,
+}
+
+func (c *config) keyOf(v *record.View) record.Key {
+	return keyOf(v.Pool.Name, kindOf(v), v.Stack.Locate(c.libraries).Site)
+}
+
+// groupViews groups root causes into findings, in no order.
+func (c *config) groupViews(views []record.View) map[record.Key]*group {
+	groups := make(map[record.Key]*group)
+	for _, v := range views {
+		key := c.keyOf(&v)
+		g := groups[key]
+		if g == nil {
+			g = &group{key: key, kind: kindOf(&v)}
+			groups[key] = g
+		}
+		g.views = append(g.views, v)
+		if v.Lost {
+			g.lost++
+		}
+	}
+	for _, g := range groups {
+		slices.SortFunc(g.views, func(a, b record.View) int {
+			return cmp.Or(cmp.Compare(b.Age, a.Age), a.ID.Compare(b.ID))
+		})
+		g.at = g.views[0].Stack.Locate(c.libraries)
+	}
+	return groups
+}
+
+// finding makes the value that is reported.
+func (c *config) finding(g *group) Finding {
+	v := &g.views[0]
+	f := Finding{
+		ID:        idOf(g.key),
+		Kind:      g.kind,
+		Pool:      v.Pool.Name,
+		Site:      frame(g.at.Site),
+		Stack:     frames(g.at.Frames),
+		Query:     queryText(v.Pool, v.Query),
+		OpenedAt:  v.WallClock(),
+		Age:       v.Age,
+		Count:     len(g.views),
+		Leaked:    g.lost,
+		Busy:      v.Busy.String(),
+		LongLived: v.LongLived,
+		Goroutine: v.Goroutine,
+		Children:  c.children(g.views),
+	}
+	switch {
+	case g.lost > 0:
+		f.State, f.Proof = StateLeaked, ProofUnreachable
+	case v.Overdue || g.series != nil:
+		f.State = StateOverdue
+	}
+	f.Reason = reason(g, f.State)
+	f.Advice = advice(g.kind, f.Site, v)
+	return f
+}
+
+func (c *config) children(views []record.View) []Child {
+	type childKey struct {
+		kind Kind
+		site Frame
+	}
+	var order []childKey
+	byKey := make(map[childKey]*Child)
+	for _, v := range views {
+		for _, ch := range v.Children {
+			cv := record.View{Kind: ch.Kind, Mark: record.Mark{Stack: ch.Stack}}
+			k := childKey{kindOf(&cv), frame(ch.Stack.Locate(c.libraries).Site)}
+			if byKey[k] == nil {
+				byKey[k] = &Child{Kind: k.kind, Site: k.site, Query: queryText(v.Pool, ch.Query)}
+				order = append(order, k)
+			}
+			byKey[k].Count++
+		}
+	}
+	out := make([]Child, 0, len(order))
+	for _, k := range order {
+		out = append(out, *byKey[k])
+	}
+	slices.SortStableFunc(out, func(a, b Child) int { return cmp.Compare(b.Count, a.Count) })
+	return out
+}
+
+// maxQuery is the length, in bytes, to which SQL text is cut.
+const maxQuery = 300
+
+func queryText(p *record.Pool, query string) string {
+	return sqltext.Strip(query, sqltext.QuotesNames(p.Driver), maxQuery)
+}
+
+func frame(f callstack.Frame) Frame {
+	return Frame{Function: f.Function, File: f.File, Line: f.Line}
+}
+
+func frames(in []callstack.Frame) []Frame {
+	out := make([]Frame, len(in))
+	for i, f := range in {
+		out[i] = frame(f)
+	}
+	return out
+}
+
+// sortFindings puts the surest first, then the most, then the oldest.
+func sortFindings(fs []Finding) {
+	slices.SortFunc(fs, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.State, a.State),
+			cmp.Compare(b.Count, a.Count),
+			cmp.Compare(b.Age, a.Age),
+			cmp.Compare(a.ID, b.ID),
+		)
+	})
+}
+
+func roundAge(d time.Duration) time.Duration {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}

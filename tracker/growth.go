@@ -1,0 +1,138 @@
+package tracker
+
+import (
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// Statements and DBs may live as long as the process. What tells a leak is
+// growth: several that one line opened, more at each look, none ever closed.
+const (
+	growthSteps = 4 // rising counts in a row that make a series
+	minStmts    = 8 // live statements of one line and text
+	minDBs      = 4 // live DBs of one line and data source
+	maxSeries   = 512
+)
+
+// growth follows what may grow. It is guarded by the tracker's mu.
+type growth struct {
+	series map[growthKey]*growthSeries
+	lastDB time.Time // when the DBs were last counted
+}
+
+// growthKey is what makes handles alike: they are of one finding and of one
+// text (statements) or source (DBs).
+type growthKey struct {
+	finding record.Key
+	what    string
+	// pool is set for statements, which are counted pool by pool.
+	pool *record.Pool
+}
+
+type growthSeries struct {
+	counts []int
+	ended  uint64 // of the stacks concerned, when the series began
+}
+
+// step takes one more count and reports whether the series is one of growth.
+// ended is how many of the kind were closed up to now.
+func (s *growthSeries) step(n int, ended uint64, least int) bool {
+	last := 0
+	if len(s.counts) > 0 {
+		last = s.counts[len(s.counts)-1]
+	}
+	switch {
+	case ended != s.ended || n < last:
+		s.counts, s.ended = []int{n}, ended
+	case n > last:
+		s.counts = append(s.counts, n)
+		if len(s.counts) > 8 {
+			s.counts = slices.Delete(s.counts, 0, 1)
+		}
+	}
+	return n >= least && len(s.counts) >= growthSteps
+}
+
+// count steps the series of the groups, drops those of the pool (nil: of the
+// DBs) that have no group, and returns the groups that grow.
+func (g *growth) count(pool *record.Pool, groups map[growthKey]*group, least int) []*group {
+	if g.series == nil {
+		g.series = make(map[growthKey]*growthSeries)
+	}
+	for k := range g.series {
+		if k.pool == pool && groups[k] == nil {
+			delete(g.series, k)
+		}
+	}
+	var growing []*group
+	for k, gr := range groups {
+		s := g.series[k]
+		if s == nil {
+			if len(g.series) >= maxSeries {
+				continue
+			}
+			s = &growthSeries{}
+			g.series[k] = s
+		}
+		if s.step(len(gr.views), endedOf(gr.views), least) {
+			gr.series = slices.Clone(s.counts)
+			growing = append(growing, gr)
+		}
+	}
+	return growing
+}
+
+// endedOf sums what was closed of everything opened with the groups' stacks.
+func endedOf(views []record.View) (sum uint64) {
+	var seen []*callstack.Stack
+	for _, v := range views {
+		if !slices.Contains(seen, v.Stack) {
+			seen = append(seen, v.Stack)
+			sum += v.Stack.Ended.Load()
+		}
+	}
+	return sum
+}
+
+// growthGroups groups statements by line and text.
+func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
+	groups := make(map[growthKey]*group)
+	for _, v := range views {
+		if v.Kind != record.KindStmt || v.Copy {
+			continue
+		}
+		k := growthKey{finding: c.keyOf(&v), what: v.Query, pool: p}
+		addTo(groups, k, v, c)
+	}
+	return groups
+}
+
+// dbGroups groups the DBs that were not closed by line, driver and source.
+func (c *config) dbGroups(pools []*record.Pool) map[growthKey]*group {
+	groups := make(map[growthKey]*group)
+	for _, p := range pools {
+		if p.Closed() {
+			continue
+		}
+		v := dbView(p)
+		addTo(groups, growthKey{finding: c.keyOf(&v), what: p.Driver + "\x00" + p.Source}, v, c)
+	}
+	return groups
+}
+
+func addTo(groups map[growthKey]*group, k growthKey, v record.View, c *config) {
+	g := groups[k]
+	if g == nil {
+		g = &group{key: k.finding, kind: kindOf(&v), at: v.Stack.Locate(c.libraries)}
+		groups[k] = g
+	}
+	g.views = append(g.views, v)
+}
+
+// dbView makes a DB a handle like the others.
+func dbView(p *record.Pool) record.View {
+	return record.View{Pool: p, Kind: record.KindDB, Mark: p.Opened, ID: record.PoolID(p), Age: p.Age()}
+}

@@ -1,0 +1,124 @@
+// Package leaklog writes a tracker's events to a log: one line when a finding
+// appears, one when it is proven leaked, summaries at doubling intervals
+// while it lasts, and one when it is over. The keys are flat and the same for
+// every logger:
+//
+//	event     overdue, leaked, ongoing or recovered
+//	id        the finding's identity, the same in every line about it
+//	kind      conn, tx, rows, row, stmt or db
+//	state     open, overdue, leaked or recovered
+//	proof     why it is leaked; absent unless it is
+//	pool      the pool's name
+//	function  where the handles were opened
+//	file
+//	line
+//	count     how many handles the finding has
+//	leaked    how many of them are proven
+//	age_s     seconds since the oldest was opened
+//	held_s    seconds for which the oldest was open; only when recovered
+//	recovered how many were given back after they had been reported
+//	reason    what is known, in words
+//	advice    what to do; absent when recovered
+//
+// SQL text is not logged.
+package leaklog
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// Zerolog returns an observer that writes to l: leaked as errors, recovered
+// as information, the others as warnings.
+func Zerolog(l zerolog.Logger) tracker.Observer {
+	return tracker.ObserverFunc(func(e tracker.Event) {
+		line := l.WithLevel(zerologLevel(e.Kind))
+		for _, f := range fields(e) {
+			line = line.Any(f.key, f.value)
+		}
+		line.Msg(message(e))
+	})
+}
+
+// Slog returns an observer that writes to l, at the same levels as [Zerolog].
+func Slog(l *slog.Logger) tracker.Observer {
+	return tracker.ObserverFunc(func(e tracker.Event) {
+		var attrs []slog.Attr
+		for _, f := range fields(e) {
+			attrs = append(attrs, slog.Any(f.key, f.value))
+		}
+		l.LogAttrs(context.Background(), slogLevel(e.Kind), message(e), attrs...)
+	})
+}
+
+func zerologLevel(k tracker.EventKind) zerolog.Level {
+	switch k {
+	case tracker.EventLeaked:
+		return zerolog.ErrorLevel
+	case tracker.EventRecovered:
+		return zerolog.InfoLevel
+	}
+	return zerolog.WarnLevel
+}
+
+func slogLevel(k tracker.EventKind) slog.Level {
+	switch k {
+	case tracker.EventLeaked:
+		return slog.LevelError
+	case tracker.EventRecovered:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+func message(e tracker.Event) string {
+	switch e.Kind {
+	case tracker.EventLeaked:
+		return "database handle leaked"
+	case tracker.EventOngoing:
+		return "database handle still not given back"
+	case tracker.EventRecovered:
+		return "database handle given back"
+	}
+	return "database handle overdue"
+}
+
+type field struct {
+	key   string
+	value any
+}
+
+func fields(e tracker.Event) []field {
+	f := e.Finding
+	out := []field{
+		{"event", e.Kind.String()},
+		{"id", f.ID},
+		{"kind", f.Kind.String()},
+		{"state", f.State.String()},
+	}
+	if f.Proof != "" {
+		out = append(out, field{"proof", string(f.Proof)})
+	}
+	out = append(out,
+		field{"pool", f.Pool},
+		field{"function", f.Site.Function},
+		field{"file", f.Site.File},
+		field{"line", f.Site.Line},
+		field{"count", f.Count},
+		field{"leaked", f.Leaked},
+		field{"age_s", seconds(f.Age)},
+		field{"recovered", e.Recovered},
+	)
+	if e.Kind == tracker.EventRecovered {
+		return append(out, field{"held_s", seconds(e.Held)})
+	}
+	return append(out, field{"reason", f.Reason}, field{"advice", f.Advice})
+}
+
+// seconds rounds to milliseconds: nobody greps for more.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

@@ -1,0 +1,108 @@
+package tracker
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// Snapshot says what is open now, and what of it is overdue or leaked. It
+// changes nothing, runs no garbage collection, and takes no lock for longer
+// than it takes to copy one connection's records.
+func (t *Tracker) Snapshot() Snapshot {
+	cfg := t.cfg.Load()
+	s := Snapshot{
+		TakenAt:         time.Now(),
+		Since:           t.started,
+		UntrackedStacks: t.reg.Stacks.Overflow(),
+		Thresholds: map[Kind]time.Duration{
+			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
+			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
+		},
+	}
+	var alarms, open, dbs []record.View
+	pools := t.reg.Pools()
+	for _, p := range pools {
+		views, counts := p.Look(cfg.policy, false)
+		s.Pools = append(s.Pools, cfg.pool(p, views, counts))
+		for _, v := range views {
+			switch {
+			case v.Overdue || v.Lost:
+				alarms = append(alarms, v)
+			case !v.Copy:
+				open = append(open, v)
+			}
+		}
+		if !p.Closed() {
+			dbs = append(dbs, dbView(p))
+		}
+	}
+	slices.SortFunc(s.Pools, func(a, b Pool) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+
+	groups := cfg.groupViews(alarms)
+	usual := cfg.groupViews(append(open, dbs...))
+	t.mu.Lock()
+	for key, series := range t.growing() {
+		if g := usual[key]; g != nil && groups[key] == nil {
+			g.series = series
+			groups[key] = g
+			delete(usual, key)
+		}
+	}
+	for _, e := range slices.Backward(t.ended) {
+		s.Ended = append(s.Ended, e)
+	}
+	s.Totals = t.totals
+	t.mu.Unlock()
+
+	s.Findings = cfg.findings(groups)
+	s.Open = cfg.findings(usual)
+	return s
+}
+
+// growing returns the series of the findings that are reported for growth.
+func (t *Tracker) growing() map[record.Key][]int {
+	out := make(map[record.Key][]int)
+	for k, s := range t.growth.series {
+		if t.active[k.finding] != nil && len(s.counts) >= growthSteps {
+			out[k.finding] = slices.Clone(s.counts)
+		}
+	}
+	return out
+}
+
+func (c *config) findings(groups map[record.Key]*group) []Finding {
+	out := make([]Finding, 0, len(groups))
+	for _, g := range groups {
+		out = append(out, c.finding(g))
+	}
+	sortFindings(out)
+	return out
+}
+
+func (c *config) pool(p *record.Pool, views []record.View, n record.Counts) Pool {
+	out := Pool{
+		ID: p.ID, Name: p.Name, Driver: p.Driver, Source: p.Source,
+		Site:     frame(p.Opened.Stack.Locate(c.libraries).Site),
+		OpenedAt: p.Wall, Closed: p.Closed(), InUse: n.InUse, Idle: n.Idle,
+		Open: map[Kind]int{
+			KindConn: n.Conns, KindTx: n.Txs, KindRows: n.Rows, KindRow: n.Row, KindStmt: n.Stmts,
+		},
+	}
+	for _, v := range views {
+		switch {
+		case v.Lost:
+			out.Leaked++
+		case v.Overdue:
+			out.Overdue++
+		}
+	}
+	if stats, ok := p.Stats(); ok {
+		out.Stats = &stats
+	}
+	return out
+}

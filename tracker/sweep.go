@@ -1,0 +1,167 @@
+package tracker
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+const (
+	firstSummary = time.Minute
+	lastSummary  = time.Hour
+	maxEnded     = 100
+	// maxActive bounds the findings that are followed at a time.
+	maxActive = 1000
+)
+
+// active is a finding that was reported and is not over.
+type active struct {
+	finding Finding // as last seen
+	since   time.Time
+	// live is how much of the finding each pool's last sweep saw.
+	live map[*record.Pool]int
+	// leakedSaid is set once EventLeaked was emitted.
+	leakedSaid bool
+	summaryAt  time.Time
+	interval   time.Duration // to the summary after that
+	recovered  int
+	held       time.Duration
+}
+
+// sweep looks at one pool, updates the findings and tells the observers. It
+// runs on a timer's goroutine.
+func (t *Tracker) sweep(p *record.Pool) {
+	t.emitting.Lock()
+	defer t.emitting.Unlock()
+	cfg := t.cfg.Load()
+	for _, e := range t.update(cfg, p, time.Now()) {
+		for _, o := range cfg.observers {
+			tell(o, e)
+		}
+	}
+}
+
+// tell keeps a panicking observer from harming the process.
+func tell(o Observer, e Event) {
+	defer func() { _ = recover() }()
+	o.Observe(e)
+}
+
+func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) []Event {
+	views, _ := p.Look(cfg.policy, true)
+	over := p.TakeEnded()
+	stmts := cfg.growthGroups(p, views)
+	alarms := cfg.groupViews(slices.DeleteFunc(views, func(v record.View) bool { return !v.Overdue && !v.Lost }))
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	merge(alarms, t.growth.count(p, stmts, minStmts))
+	t.note(alarms)
+	events := t.merge(cfg, p, alarms, over, now)
+	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
+		t.growth.lastDB = now
+		dbs := make(map[record.Key]*group)
+		merge(dbs, t.growth.count(nil, cfg.dbGroups(t.reg.Pools()), minDBs))
+		events = append(events, t.merge(cfg, nil, dbs, nil, now)...)
+	}
+	return events
+}
+
+// merge adds growing groups to the findings they belong to.
+func merge(into map[record.Key]*group, growing []*group) {
+	for _, g := range growing {
+		if old := into[g.key]; old != nil {
+			old.views = append(old.views, g.views...)
+			continue
+		}
+		into[g.key] = g
+	}
+}
+
+// note marks the handles as reported, so that their end is told, and counts
+// those that are new.
+func (t *Tracker) note(groups map[record.Key]*group) {
+	for key, g := range groups {
+		for i := range g.views {
+			v := &g.views[i]
+			before, ok := v.Report(key)
+			if !ok {
+				continue
+			}
+			if before == record.ToldNothing && !v.Lost {
+				t.totals.Overdue++
+			}
+			if before < record.ToldLost && v.Lost {
+				t.totals.Leaked++
+			}
+		}
+	}
+}
+
+// merge brings the findings up to date with what the sweep of p (nil: of the
+// DBs) saw, and returns what observers are to be told.
+func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*group, over []record.Ended, now time.Time) []Event {
+	var events []Event
+	emit := func(k EventKind, a *active) {
+		events = append(events, Event{Kind: k, At: now, Finding: a.finding, Since: a.since, Held: a.held, Recovered: a.recovered})
+	}
+	for _, e := range over {
+		t.totals.Recovered++
+		if a := t.active[e.Key]; a != nil {
+			a.recovered++
+			a.held = max(a.held, e.Held)
+		}
+	}
+	// In the order of their keys: events of one sweep come in a stable order.
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[key]
+		a := t.active[key]
+		fresh := a == nil
+		if fresh {
+			if len(t.active) >= maxActive {
+				continue
+			}
+			a = &active{since: now, live: make(map[*record.Pool]int), interval: firstSummary, summaryAt: now.Add(firstSummary)}
+			t.active[key] = a
+		}
+		a.live[p] = len(g.views)
+		a.finding = cfg.finding(g)
+		switch {
+		case g.lost > 0 && !a.leakedSaid:
+			a.leakedSaid = true
+			emit(EventLeaked, a)
+		case fresh:
+			emit(EventOverdue, a)
+		case now.After(a.summaryAt):
+			emit(EventOngoing, a)
+			a.interval = min(a.interval*2, lastSummary)
+			a.summaryAt = now.Add(a.interval)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.active)) {
+		a := t.active[key]
+		if _, seen := a.live[p]; seen && groups[key] == nil {
+			delete(a.live, p)
+		}
+		if len(a.live) > 0 {
+			continue
+		}
+		delete(t.active, key)
+		if a.recovered == 0 && a.finding.Kind != KindDB {
+			continue // another handle took the blame
+		}
+		a.finding.State, a.finding.Proof = StateRecovered, ""
+		t.over(Ended{Finding: a.finding, At: now, Held: a.held, Count: a.recovered})
+		emit(EventRecovered, a)
+	}
+	return events
+}
+
+func (t *Tracker) over(e Ended) {
+	if len(t.ended) >= maxEnded {
+		t.ended = slices.Delete(t.ended, 0, 1)
+	}
+	t.ended = append(t.ended, e)
+}

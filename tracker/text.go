@@ -1,0 +1,103 @@
+package tracker
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// String describes the report for people, one paragraph for each finding; it
+// is empty for an empty report. The source line is shown where the file can
+// be read. SQL text is shown without literals.
+func (r Report) String() string {
+	if r.Empty() {
+		return ""
+	}
+	handles := 0
+	for _, f := range r.Findings {
+		handles += f.Count
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "dbleaks: %s not given back", plural(handles, "handle was", "handles were"))
+	if n := len(r.Findings); n > 1 {
+		fmt.Fprintf(&b, ", opened at %d places", n)
+	}
+	b.WriteString("\n")
+	for _, f := range r.Findings {
+		b.WriteString("\n")
+		f.describe(&b)
+	}
+	return b.String()
+}
+
+// String describes the finding for people, in several lines.
+func (f Finding) String() string {
+	var b strings.Builder
+	f.describe(&b)
+	return b.String()
+}
+
+func (f Finding) describe(b *strings.Builder) {
+	fmt.Fprintf(b, "%s %s", f.Kind, strings.ToUpper(f.State.String()))
+	if f.Proof != "" {
+		fmt.Fprintf(b, " (%s)", f.Proof)
+	}
+	if f.Count > 1 {
+		fmt.Fprintf(b, ", %d of them, the oldest", f.Count)
+	} else {
+		b.WriteString(",")
+	}
+	fmt.Fprintf(b, " open for %s\n", inWords(f.Age))
+	fmt.Fprintf(b, "    %s\n    %s:%d\n", f.Site.Function, f.Site.File, f.Site.Line)
+	if line, ok := sourceLine(f.Site); ok {
+		fmt.Fprintf(b, "        %s\n", line)
+	}
+	item := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(b, "  %-7s %s\n", label, text)
+		}
+	}
+	item("why", f.Reason)
+	item("do", f.Advice)
+	item("pool", f.Pool)
+	item("sql", f.Query)
+	for _, c := range f.Children {
+		item("inside", fmt.Sprintf("%d %s, %s:%d", c.Count, c.Kind, c.Site.File, c.Site.Line))
+	}
+	b.WriteString("  stack\n")
+	for _, fr := range f.Stack {
+		if fr.Function == "testing.tRunner" || strings.HasPrefix(fr.Function, "runtime.") {
+			break // what started the goroutine tells nothing
+		}
+		fmt.Fprintf(b, "    %s\n        %s:%d\n", fr.Function, fr.File, fr.Line)
+	}
+}
+
+// maxSource is the size of the largest source file that is read for a line.
+const maxSource = 4 << 20
+
+// sourceLine reads the line of f, if the program runs where it was built.
+func sourceLine(f Frame) (string, bool) {
+	info, err := os.Stat(f.File)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSource {
+		return "", false
+	}
+	src, err := os.ReadFile(f.File)
+	if err != nil {
+		return "", false
+	}
+	lines := bytes.Split(src, []byte("\n"))
+	if f.Line < 1 || f.Line > len(lines) {
+		return "", false
+	}
+	line := strings.TrimSpace(string(lines[f.Line-1]))
+	return line, line != ""
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

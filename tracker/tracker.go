@@ -1,0 +1,90 @@
+// Package tracker keeps book of every open database/sql handle of a process,
+// says which of them are overdue or leaked, and asserts in tests that none is
+// left. Package driverwrap feeds it.
+//
+// All functions and methods are safe for concurrent use.
+package tracker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// Tracker records handles and judges them. Use [New] or [Default].
+type Tracker struct {
+	reg     *record.Registry
+	cfg     atomic.Pointer[config]
+	started time.Time
+
+	// emitting is held while observers are told, so that they are told one
+	// event at a time and in order. It is taken before mu.
+	emitting sync.Mutex
+
+	mu     sync.Mutex // guards the rest
+	active map[record.Key]*active
+	growth growth
+	ended  []Ended // the latest last
+	totals Totals
+}
+
+// New makes a tracker. It returns an error that names every wrong option.
+func New(opts ...Option) (*Tracker, error) {
+	c, err := defaultConfig().with(opts)
+	if err != nil {
+		return nil, err
+	}
+	return newTracker(c), nil
+}
+
+func newTracker(c *config) *Tracker {
+	t := &Tracker{started: time.Now(), active: make(map[record.Key]*active)}
+	t.cfg.Store(c)
+	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() })
+	return t
+}
+
+var defaultTracker = sync.OnceValue(func() *Tracker {
+	c := defaultConfig()
+	return newTracker(&c)
+})
+
+// Default returns the tracker of the process, which driverwrap uses unless it
+// is given another.
+func Default() *Tracker { return defaultTracker() }
+
+// Configure changes the configuration at run time. Thresholds hold for
+// handles that are open already; observers are added. On an error, which
+// names every wrong option, nothing is changed.
+func (t *Tracker) Configure(opts ...Option) error {
+	for {
+		old := t.cfg.Load()
+		c, err := old.with(opts)
+		if err != nil {
+			return err
+		}
+		if t.cfg.CompareAndSwap(old, c) {
+			return nil
+		}
+	}
+}
+
+// Recorder is for package driverwrap, which tells it what database/sql does.
+// A nil Tracker gives a nil recorder, which records nothing.
+func (t *Tracker) Recorder() *record.Registry {
+	if t == nil {
+		return nil
+	}
+	return t.reg
+}
+
+// Close stops recording for good and reports what was never given back: every
+// open handle, every DB that was not closed, and the connections that closed
+// DBs left in use. Wrapped drivers go on working, unrecorded.
+func (t *Tracker) Close() Report {
+	r := t.leftovers(ProofAtExit, true, nil)
+	t.reg.Stop()
+	return r
+}
