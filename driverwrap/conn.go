@@ -59,11 +59,10 @@ func (c *conn) Unwrap() driver.Conn { return c.inner }
 // ResetSession is called when the connection leaves the pool. An error other
 // than ErrBadConn doesn't keep it from doing so.
 func (c *conn) ResetSession(ctx context.Context) error {
+	c.rec.Acquired(ctx)
 	if c.resetter == nil {
-		c.rec.Acquired(record.TermsOf(ctx))
 		return nil
 	}
-	c.rec.Acquired(record.TermsOf(ctx))
 	c.rec.Enter(record.OpReset)
 	defer c.rec.Leave()
 	err := c.resetter.ResetSession(ctx)
@@ -92,7 +91,7 @@ func (c *conn) Close() error {
 
 // Ping answers nil for a driver that can't ping, as database/sql does.
 func (c *conn) Ping(ctx context.Context) error {
-	c.rec.Use(record.OpPing, record.TermsOf(ctx))
+	c.rec.Use(ctx, record.OpPing)
 	defer c.rec.Leave()
 	if c.pinger == nil {
 		return nil
@@ -116,7 +115,7 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 // PrepareContext does what database/sql does for a driver without it
 // (ctxDriverPrepare).
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	c.rec.Use(record.OpPrepare, record.TermsOf(ctx))
+	c.rec.Use(ctx, record.OpPrepare)
 	defer c.rec.Leave()
 	inner, err := c.prepare(ctx, query)
 	if err != nil {
@@ -170,13 +169,13 @@ func (c execQueryConn) QueryContext(ctx context.Context, query string, args []dr
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.rec.Use(record.OpExec, record.TermsOf(ctx))
+	c.rec.Use(ctx, record.OpExec)
 	defer c.rec.Leave()
 	return c.execCtx.ExecContext(ctx, query, args)
 }
 
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.rec.Use(record.OpQuery, record.TermsOf(ctx))
+	c.rec.Use(ctx, record.OpQuery)
 	defer c.rec.Leave()
 	inner, err := c.queryCtx.QueryContext(ctx, query, args)
 	if err != nil {

@@ -36,7 +36,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec := c.pool.Connected(record.TermsOf(ctx))
+	rec := c.pool.Connected(ctx)
 	if rec == nil {
 		return inner, nil
 	}

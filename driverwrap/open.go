@@ -126,7 +126,7 @@ func (w *wrapped) Open(dsn string) (driver.Conn, error) {
 		return nil, err
 	}
 	pool := w.options.openPool(w.inner, dsn)
-	c := wrapConn(inner, pool.Connected(nil))
+	c := wrapConn(inner, pool.Connected(context.Background()))
 	pool.Close()
 	return c, nil
 }

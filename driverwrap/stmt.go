@@ -68,7 +68,7 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 // ExecContext does what database/sql does for a driver without it
 // (ctxDriverStmtExec).
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.conn.rec.Use(record.OpExec, record.TermsOf(ctx))
+	s.conn.rec.Use(ctx, record.OpExec)
 	defer s.conn.rec.Leave()
 	if inner, ok := s.inner.(driver.StmtExecContext); ok {
 		return inner.ExecContext(ctx, args)
@@ -83,7 +83,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext does what database/sql does for a driver without it
 // (ctxDriverStmtQuery).
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.conn.rec.Use(record.OpQuery, record.TermsOf(ctx))
+	s.conn.rec.Use(ctx, record.OpQuery)
 	defer s.conn.rec.Leave()
 	inner, err := s.query(ctx, args)
 	if err != nil {

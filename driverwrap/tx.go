@@ -17,7 +17,7 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx starts a transaction.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.rec.Use(record.OpBegin, record.TermsOf(ctx))
+	c.rec.Use(ctx, record.OpBegin)
 	defer c.rec.Leave()
 	inner, err := c.begin(ctx, opts)
 	if err != nil {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,14 +70,11 @@ type acquire struct {
 
 // Acquired records that the connection left the pool for the calling
 // goroutine.
-func (c *Conn) Acquired(terms *Terms) {
-	if c == nil {
+func (c *Conn) Acquired(ctx context.Context) {
+	if c == nil || c.pool.reg.Off() {
 		return
 	}
-	if c.pool.reg.Off() {
-		return
-	}
-	m := c.pool.mark()
+	m, terms := c.pool.mark(), TermsOf(ctx)
 	c.mu.Lock()
 	c.acquireLocked(m, terms)
 	c.mu.Unlock()
@@ -146,12 +144,12 @@ func (c *Conn) Enter(op Op) {
 // Use is Enter for a call that needs the connection to be acquired. A
 // connection that the pool opened by itself is handed out unseen: its first
 // driver call is then its acquire.
-func (c *Conn) Use(op Op, terms *Terms) {
+func (c *Conn) Use(ctx context.Context, op Op) {
 	if c == nil {
 		return
 	}
 	if !c.inUse {
-		c.Acquired(terms)
+		c.Acquired(ctx)
 	}
 	c.Enter(op)
 }
@@ -164,19 +162,21 @@ func (c *Conn) Leave() {
 	c.calls.Store((c.calls.Load() | 1) + 1)
 }
 
-// markHere says who opens a handle now. A call that acquired the connection
-// for itself has been asked already: its stack, at the acquire, is the same
-// from the application down to database/sql.
-func (c *Conn) markHere() Mark {
-	o := c.acq.Stack.Origin
-	if c.inUse && (o.Transient || o.Method == callstack.MethodBegin && c.acq.fresh) {
-		return c.acq.Mark
+// markHere says who opens a handle now, and on what terms. A call that
+// acquired the connection for itself has been asked already: its stack, at the
+// acquire, is the same from the application down to database/sql.
+func (c *Conn) markHere(ctx context.Context) (Mark, *Terms) {
+	if c.inUse {
+		o := c.acq.Stack.Origin
+		if o.Transient || o.Method == callstack.MethodBegin && c.acq.fresh {
+			return c.acq.Mark, c.acq.terms
+		}
 	}
-	return c.pool.mark()
+	return c.pool.mark(), TermsOf(ctx)
 }
 
-// origin is the origin of the driver call in progress.
+// ended describes the end of a reported handle.
 func (c *Conn) ended(key Key, openedAt time.Duration) Ended {
-	now := c.pool.clock.now()
-	return Ended{Key: key, Held: now - openedAt, At: now}
+	now := c.pool.now()
+	return Ended{Key: key, Held: max(0, now-openedAt), At: now}
 }

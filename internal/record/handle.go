@@ -57,22 +57,33 @@ type Anchor struct {
 
 // Tx records that a transaction was opened on c.
 func (c *Conn) Tx(ctx context.Context, a *Anchor) {
-	c.opened(a, KindTx, Mark{}, ctx, "")
+	if c == nil || c.pool.reg.Off() {
+		return
+	}
+	m, terms := c.markHere(ctx)
+	c.opened(a, KindTx, m, terms, "")
 }
 
 // Rows records that a query on c returned rows. by is the hidden statement
 // that the query runs on, or nil.
 func (c *Conn) Rows(ctx context.Context, a *Anchor, query string, by *Hidden) {
-	var m Mark
-	if by != nil {
-		m = by.mark
+	if c == nil || c.pool.reg.Off() {
+		return
 	}
-	c.opened(a, KindRows, m, ctx, query)
+	if by != nil {
+		c.opened(a, KindRows, by.mark, by.terms, query)
+		return
+	}
+	m, terms := c.markHere(ctx)
+	c.opened(a, KindRows, m, terms, query)
 }
 
 // Hidden is a statement that database/sql prepared by itself, to run one
 // query of the application. It is no handle, but knows who opened it.
-type Hidden struct{ mark Mark }
+type Hidden struct {
+	mark  Mark
+	terms *Terms
+}
 
 // Stmt records that a statement was prepared on c. If it is one that no Stmt
 // of the application stands for, it records nothing and returns who asked.
@@ -80,23 +91,16 @@ func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) *Hidden {
 	if c == nil || c.pool.reg.Off() {
 		return nil
 	}
-	m := c.markHere()
-	switch o := m.Stack.Origin; {
-	case o.Method == callstack.MethodPrepare, o.Method == callstack.MethodRebind, o.Stmt:
-		c.opened(a, KindStmt, m, ctx, query)
-		return nil
+	m, terms := c.markHere(ctx)
+	o := m.Stack.Origin
+	if o.Method != callstack.MethodPrepare && o.Method != callstack.MethodRebind && !o.Stmt {
+		return &Hidden{mark: m, terms: terms}
 	}
-	return &Hidden{mark: m}
+	c.opened(a, KindStmt, m, terms, query)
+	return nil
 }
 
-func (c *Conn) opened(a *Anchor, kind Kind, m Mark, ctx context.Context, query string) {
-	if c == nil || c.pool.reg.Off() {
-		return
-	}
-	if m.Stack == nil {
-		m = c.markHere()
-	}
-	terms := TermsOf(ctx)
+func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++

@@ -86,13 +86,12 @@ type Counts struct {
 // collector's judgement.
 func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
 	now := time.Duration(p.lastTick.Load())
-	if p.clock.readable() {
-		now = p.clock.now()
-		if sweep {
-			p.lastTick.Store(int64(now))
-		}
-	} else {
-		sweep = false
+	now, shared := p.clock.now()
+	switch {
+	case !shared:
+		now, sweep = time.Duration(p.lastTick.Load()), false
+	case sweep:
+		p.lastTick.Store(int64(now))
 	}
 	var views []View
 	var n Counts
@@ -103,12 +102,7 @@ func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
 }
 
 // Age is the time since the pool was opened.
-func (p *Pool) Age() time.Duration {
-	if p.clock.readable() {
-		return p.clock.now()
-	}
-	return time.Duration(p.lastTick.Load())
-}
+func (p *Pool) Age() time.Duration { return p.now() }
 
 func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, sweep bool) []View {
 	c.mu.Lock()
@@ -141,13 +135,16 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 		n.Idle++
 	}
 	for _, h := range c.stmts {
-		n.Stmts++
+		isCopy := h.Stack.Origin.Method != callstack.MethodPrepare
+		if !isCopy {
+			n.Stmts++
+		}
 		if root != nil && root.Kind != KindRows && h.At >= root.At {
 			root.Children = append(root.Children, h.child())
 			continue
 		}
 		v := judge(h.view(policy))
-		v.Copy = h.Stack.Origin.Method != callstack.MethodPrepare
+		v.Copy = isCopy
 		views = append(views, v)
 	}
 	if root != nil {
@@ -219,8 +216,12 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 		root = rows.view(policy)
 	}
 	for _, h := range c.open {
-		if h != self {
-			root.Children = append(root.Children, h.child())
+		if h == self {
+			continue
+		}
+		root.Children = append(root.Children, h.child())
+		if h.terms != nil && h.terms.LongLived != "" {
+			root.setTerms(policy, h.terms) // held on purpose, and so what holds it
 		}
 	}
 	root = judge(root)

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"database/sql"
 	"sync"
 	"sync/atomic"
@@ -121,14 +122,14 @@ func (p *Pool) forgetIfDone() {
 
 // Connected records a new physical connection, made on the calling
 // goroutine. If an application's call asked for it, it is in use.
-func (p *Pool) Connected(terms *Terms) *Conn {
+func (p *Pool) Connected(ctx context.Context) *Conn {
 	if p == nil || p.reg.Off() {
 		return nil
 	}
 	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
 	m := p.mark()
 	if m.Stack.Origin.Method != callstack.MethodOpener {
-		c.acquireLocked(m, terms) // nobody else knows c yet
+		c.acquireLocked(m, TermsOf(ctx)) // nobody else knows c yet
 	}
 	p.mu.Lock()
 	reopened := p.closed && len(p.conns) == 0

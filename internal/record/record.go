@@ -83,7 +83,7 @@ func (r *Registry) Pools() []*Pool {
 func (p *Pool) mark() Mark {
 	return Mark{
 		Stack:     p.reg.Stacks.Capture(),
-		At:        p.clock.now(),
+		At:        p.now(),
 		Goroutine: goid.Get(),
 	}
 }

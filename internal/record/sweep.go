@@ -21,7 +21,7 @@ func (p *Pool) tick() {
 	}
 	p.armed.Store(false)
 	// A connection that was acquired meanwhile saw the pool armed.
-	if !p.clock.bubbled && p.hasWork() {
+	if !p.clock.bubbled() && p.hasWork() {
 		p.arm()
 	}
 }
@@ -42,7 +42,7 @@ func (p *Pool) sweepOnce() (again bool) {
 	// In a bubble, time passes only when everybody waits: sweeping on would
 	// turn a deadlock, which synctest reports, into an endless loop. Once
 	// nothing moves and everything is said, leave it at that.
-	return !p.clock.bubbled || p.activity() != before || p.pending()
+	return !p.clock.bubbled() || p.activity() != before || p.pending()
 }
 
 // hasWork reports whether a connection is in use or an end is to be told.
@@ -76,7 +76,7 @@ func (p *Pool) activity() (sum uint64) {
 // used it in the last day.
 func (p *Pool) pending() bool {
 	const patience = 24 * time.Hour
-	now := p.clock.now()
+	now := p.now()
 	for _, c := range p.list() {
 		c.mu.Lock()
 		waiting := c.inUse && now-c.activeAt < patience
