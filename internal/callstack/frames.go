@@ -3,6 +3,7 @@ package callstack
 import (
 	"runtime"
 	"strings"
+	_ "unsafe" // for linkname
 )
 
 // Frame is one line of a stack.
@@ -63,7 +64,7 @@ func expand(pcs []uintptr) []Frame {
 				Function: f.Function,
 				File:     f.File,
 				Line:     f.Line,
-				Offset:   f.Line - startLine(f),
+				Offset:   f.Line - startLine(&f),
 			})
 		}
 		if !more {
@@ -72,13 +73,9 @@ func expand(pcs []uintptr) []Frame {
 	}
 }
 
-// startLine returns the line on which the frame's function starts. For an
-// inlined function the runtime knows only where it was called; its own line
-// then serves alone.
-func startLine(f runtime.Frame) int {
-	if f.Func == nil {
-		return 0
-	}
-	_, line := f.Func.FileLine(f.Func.Entry())
-	return line
-}
+// startLine returns the line on which the frame's function starts, for inlined
+// functions too, which runtime.Func can't tell. The runtime keeps the function
+// reachable for packages that linked to it (go.dev/issue/67401).
+//
+//go:linkname startLine runtime/pprof.runtime_FrameStartLine
+func startLine(f *runtime.Frame) int
