@@ -1,0 +1,204 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// Build makes the document of a snapshot, narrowed by f. SQL text is left out
+// unless queries is true. The document shares no memory with the snapshot.
+func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
+	s = f.Apply(s)
+	b := builder{queries: queries}
+	d := Document{
+		Schema:          Schema,
+		GeneratedAt:     s.TakenAt,
+		Since:           s.Since,
+		Process:         p,
+		Filter:          f.Values().Encode(),
+		QueriesHidden:   !queries,
+		Summary:         summarise(s),
+		Pools:           convert(s.Pools, b.pool),
+		Findings:        convert(s.Findings, b.finding),
+		Open:            convert(s.Open, b.finding),
+		Ended:           convert(s.Ended, b.ended),
+		Totals:          Totals(s.Totals),
+		Thresholds:      map[string]float64{},
+		UntrackedStacks: s.UntrackedStacks,
+	}
+	for k, t := range s.Thresholds {
+		d.Thresholds[k.String()] = seconds(t)
+	}
+	return d
+}
+
+// ThisProcess describes the running program.
+func ThisProcess() Process {
+	p := Process{PID: os.Getpid(), GoVersion: runtime.Version()}
+	if exe, err := os.Executable(); err == nil {
+		p.Program = filepath.Base(exe)
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		p.Revision = revision(info.Settings)
+	}
+	return p
+}
+
+func revision(settings []debug.BuildSetting) string {
+	var rev, dirty string
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			rev = s.Value[:min(len(s.Value), 12)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	if rev == "" {
+		return ""
+	}
+	return rev + dirty
+}
+
+func summarise(s tracker.Snapshot) Summary {
+	var sum Summary
+	for _, f := range s.Findings {
+		leaked := 0
+		if f.State == tracker.StateLeaked {
+			leaked = f.Leaked
+		}
+		sum.Leaked += leaked
+		sum.Overdue += f.Count - leaked
+	}
+	for _, f := range s.Open {
+		sum.Open += f.Count
+	}
+	return sum
+}
+
+// convert never returns nil, so that an empty list is [] in JSON.
+func convert[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, v := range in {
+		out[i] = f(v)
+	}
+	return out
+}
+
+type builder struct{ queries bool }
+
+func (b builder) query(q string) string {
+	if !b.queries {
+		return ""
+	}
+	return q
+}
+
+func (b builder) finding(f tracker.Finding) Finding {
+	return Finding{
+		ID:         f.ID,
+		Kind:       f.Kind.String(),
+		State:      f.State.String(),
+		Proof:      string(f.Proof),
+		Pool:       f.Pool,
+		Site:       Frame(f.Site),
+		Count:      f.Count,
+		Leaked:     f.Leaked,
+		AgeSeconds: seconds(f.Age),
+		OpenedAt:   f.OpenedAt,
+		Reason:     f.Reason,
+		Advice:     f.Advice,
+		Query:      b.query(f.Query),
+		Busy:       f.Busy,
+		LongLived:  f.LongLived,
+		Goroutine:  f.Goroutine,
+		Children:   convert(f.Children, b.child),
+		Stack:      stack(f.Stack, f.Site),
+	}
+}
+
+func (b builder) child(c tracker.Child) Child {
+	return Child{Kind: c.Kind.String(), Site: Frame(c.Site), Query: b.query(c.Query), Count: c.Count}
+}
+
+func (b builder) ended(e tracker.Ended) Ended {
+	return Ended{
+		Finding:     b.finding(e.Finding),
+		EndedAt:     e.At,
+		HeldSeconds: seconds(e.Held),
+		Recovered:   e.Count,
+	}
+}
+
+func (b builder) pool(p tracker.Pool) Pool {
+	out := Pool{
+		ID:       p.ID,
+		Name:     p.Name,
+		Driver:   p.Driver,
+		Source:   p.Source,
+		Site:     Frame(p.Site),
+		OpenedAt: p.OpenedAt,
+		Closed:   p.Closed,
+		InUse:    p.InUse,
+		Idle:     p.Idle,
+		Open:     map[string]int{},
+		Overdue:  p.Overdue,
+		Leaked:   p.Leaked,
+	}
+	for k, n := range p.Open {
+		out.Open[k.String()] = n
+	}
+	if p.Stats != nil {
+		out.Stats = &Stats{
+			MaxOpen:     p.Stats.MaxOpenConnections,
+			Waits:       p.Stats.WaitCount,
+			WaitSeconds: seconds(p.Stats.WaitDuration),
+		}
+	}
+	return out
+}
+
+// stack marks what is not the application's: all that lies in front of the
+// site, and the standard library wherever it is.
+func stack(frames []tracker.Frame, site tracker.Frame) []StackFrame {
+	front := 0
+	for i, f := range frames {
+		if f == site {
+			front = i
+			break
+		}
+	}
+	out := make([]StackFrame, len(frames))
+	for i, f := range frames {
+		out[i] = StackFrame{Frame: Frame(f), Library: i < front || standard(f.Function)}
+	}
+	return out
+}
+
+// The packages of the standard library that call application code, and so
+// turn up in stacks.
+var callers = [...]string{
+	"context", "database/sql", "encoding/json", "flag", "html/template", "internal", "iter", "log/slog",
+	"net", "reflect", "runtime", "slices", "sort", "sync", "testing", "text/template", "time",
+}
+
+func standard(function string) bool {
+	for _, p := range callers {
+		rest, ok := strings.CutPrefix(function, p)
+		if ok && rest != "" && (rest[0] == '.' || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// seconds has milliseconds of precision: more is noise to a reader.
+func seconds(d time.Duration) float64 {
+	return float64(d.Milliseconds()) / 1000
+}

@@ -1,0 +1,151 @@
+// Package report turns a snapshot of a tracker into what people and programs
+// read: a versioned JSON document, and text made from that document.
+//
+// The HTML page, the JSON and text formats and the command line all show the
+// same [Document], narrowed by the same [Filter].
+package report
+
+import "time"
+
+// Schema names the form of the document. Within one version fields are only
+// ever added; a reader ignores those that it doesn't know.
+const Schema = "dbleaks/v1"
+
+// Document is what one process holds at one moment.
+type Document struct {
+	Schema      string    `json:"schema"`
+	GeneratedAt time.Time `json:"generated_at"`
+	// Since is when the tracker was made: nothing older is known.
+	Since   time.Time `json:"since"`
+	Process Process   `json:"process"`
+	// Filter is the filter in force as a query string; empty means all.
+	Filter string `json:"filter,omitempty"`
+	// QueriesHidden tells that SQL text was left out because the reader is
+	// not allowed to see it.
+	QueriesHidden bool    `json:"queries_hidden,omitempty"`
+	Summary       Summary `json:"summary"`
+	Pools         []Pool  `json:"pools"`
+	// Findings are leaked or overdue; Open is no cause for alarm; Ended is
+	// over, the latest first.
+	Findings []Finding `json:"findings"`
+	Open     []Finding `json:"open"`
+	Ended    []Ended   `json:"ended"`
+	// Totals count since Since, whatever the filter.
+	Totals Totals `json:"totals"`
+	// Thresholds are in seconds, by kind; 0 means never overdue.
+	Thresholds map[string]float64 `json:"thresholds_seconds"`
+	// UntrackedStacks counts call stacks past the limit of shared ones.
+	UntrackedStacks uint64 `json:"untracked_stacks"`
+}
+
+// Process says which program the document is about.
+type Process struct {
+	Program   string `json:"program"`
+	PID       int    `json:"pid"`
+	GoVersion string `json:"go_version"`
+	// Revision is that of the version control system, "+dirty" behind it if
+	// the program was built from a modified tree; empty if not known.
+	Revision string `json:"revision,omitempty"`
+}
+
+// Summary counts the handles that the document lists; handles inside others
+// are not counted.
+type Summary struct {
+	Open    int `json:"open"`
+	Overdue int `json:"overdue"`
+	Leaked  int `json:"leaked"`
+}
+
+// Frame is one line of a call stack.
+type Frame struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+}
+
+// StackFrame is a frame of a finding's stack.
+type StackFrame struct {
+	Frame
+	// Library tells that the frame is not the application's: database/sql
+	// and what lies between it and the site, or the standard library.
+	Library bool `json:"library,omitempty"`
+}
+
+// Finding is one root cause; see tracker.Finding, whose fields it has.
+type Finding struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`
+	State string `json:"state"`
+	Proof string `json:"proof"` // empty unless leaked
+	Pool  string `json:"pool"`
+	Site  Frame  `json:"site"`
+	Count int    `json:"count"`
+	// Leaked is how many of Count are proven.
+	Leaked int `json:"leaked"`
+	// AgeSeconds and OpenedAt are those of the oldest handle.
+	AgeSeconds float64      `json:"age_seconds"`
+	OpenedAt   time.Time    `json:"opened_at"`
+	Reason     string       `json:"reason,omitempty"`
+	Advice     string       `json:"advice,omitempty"`
+	Query      string       `json:"query,omitempty"`
+	Busy       string       `json:"busy,omitempty"`
+	LongLived  string       `json:"long_lived,omitempty"`
+	Goroutine  int64        `json:"goroutine,omitempty"`
+	Children   []Child      `json:"children,omitempty"`
+	Stack      []StackFrame `json:"stack"`
+}
+
+// Child is a group of handles inside those of a finding.
+type Child struct {
+	Kind  string `json:"kind"`
+	Site  Frame  `json:"site"`
+	Query string `json:"query,omitempty"`
+	Count int    `json:"count"`
+}
+
+// Pool is one *sql.DB; see tracker.Pool.
+type Pool struct {
+	ID       uint64    `json:"id"`
+	Name     string    `json:"name"`
+	Driver   string    `json:"driver"`
+	Source   string    `json:"source,omitempty"` // without secrets
+	Site     Frame     `json:"site"`
+	OpenedAt time.Time `json:"opened_at"`
+	// Closed tells that the DB was closed while connections were in use.
+	Closed bool `json:"closed,omitempty"`
+	// InUse and Idle count physical connections.
+	InUse int `json:"in_use"`
+	Idle  int `json:"idle"`
+	// Open counts open handles by kind, those within others included.
+	Open    map[string]int `json:"open"`
+	Overdue int            `json:"overdue"`
+	Leaked  int            `json:"leaked"`
+	// Stats is what database/sql counts; null where that is not known.
+	Stats *Stats `json:"stats"`
+}
+
+// Stats is the part of sql.DBStats that says how crowded a pool is.
+type Stats struct {
+	// MaxOpen is the limit of connections; 0 means none.
+	MaxOpen int   `json:"max_open"`
+	Waits   int64 `json:"waits"` // how often a caller had to wait, ever
+	// WaitSeconds is how long they waited together.
+	WaitSeconds float64 `json:"wait_seconds"`
+}
+
+// Totals count since the tracker was made.
+type Totals struct {
+	Overdue   uint64 `json:"overdue"`
+	Leaked    uint64 `json:"leaked"`
+	Recovered uint64 `json:"recovered"`
+}
+
+// Ended is a finding that is over.
+type Ended struct {
+	Finding Finding   `json:"finding"`
+	EndedAt time.Time `json:"ended_at"`
+	// HeldSeconds is the longest time that one of its handles was open.
+	HeldSeconds float64 `json:"held_seconds"`
+	// Recovered counts the reported handles that were given back.
+	Recovered int `json:"recovered"`
+}

@@ -1,0 +1,150 @@
+package report
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// The query parameters of a filter.
+const (
+	ParamPool     = "pool"
+	ParamKind     = "kind"
+	ParamState    = "state"
+	ParamMinAge   = "min_age"
+	ParamFunction = "func"
+)
+
+// Kinds and States are the values that the parameters kind and state take.
+// The kind rows stands for row as well.
+var (
+	Kinds  = []string{"db", "conn", "tx", "rows", "row", "stmt"}
+	States = []string{"open", "overdue", "leaked", "recovered"}
+)
+
+// Filter says which findings to show. Its zero value shows all; each field
+// that is set narrows the choice further.
+type Filter struct {
+	Pool   string // the pool's exact name
+	Kind   string // one of Kinds
+	State  string // one of States
+	MinAge time.Duration
+	// Function is a text to be found, without regard to case, in a function
+	// of the finding's stack or in its site.
+	Function string
+}
+
+// ParseFilter reads a filter from a query string. Empty values count as not
+// given, as a form sends them, and parameters that are no filter are ignored.
+// An error names the parameter.
+func ParseFilter(q url.Values) (Filter, error) {
+	var f Filter
+	for _, p := range []struct {
+		name string
+		set  func(value string) error
+	}{
+		{ParamPool, func(v string) error { f.Pool = v; return nil }},
+		{ParamKind, func(v string) error { f.Kind = v; return oneOf(Kinds, v) }},
+		{ParamState, func(v string) error { f.State = v; return oneOf(States, v) }},
+		{ParamMinAge, f.setMinAge},
+		{ParamFunction, func(v string) error { f.Function = v; return nil }},
+	} {
+		values := slices.DeleteFunc(slices.Clone(q[p.name]), func(v string) bool { return v == "" })
+		switch len(values) {
+		case 0:
+			continue
+		case 1:
+		default:
+			return Filter{}, fmt.Errorf("parameter %s: given %d times", p.name, len(values))
+		}
+		if err := p.set(values[0]); err != nil {
+			return Filter{}, fmt.Errorf("parameter %s: %w", p.name, err)
+		}
+	}
+	return f, nil
+}
+
+func (f *Filter) setMinAge(v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write 90s, 5m or 1h30m", v)
+	}
+	if d < 0 {
+		return fmt.Errorf("%q is negative", v)
+	}
+	f.MinAge = d
+	return nil
+}
+
+func oneOf(names []string, v string) error {
+	if slices.Contains(names, v) {
+		return nil
+	}
+	return fmt.Errorf("%q is none of %s", v, strings.Join(names, ", "))
+}
+
+// Values is the filter as query parameters; ParseFilter reads them back.
+func (f Filter) Values() url.Values {
+	q := url.Values{}
+	for name, v := range map[string]string{
+		ParamPool:     f.Pool,
+		ParamKind:     f.Kind,
+		ParamState:    f.State,
+		ParamFunction: f.Function,
+	} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if f.MinAge > 0 {
+		q.Set(ParamMinAge, f.MinAge.String())
+	}
+	return q
+}
+
+// Apply returns the part of a snapshot that the filter lets through. Pools are
+// narrowed by name only; totals and thresholds stay those of the tracker.
+func (f Filter) Apply(s tracker.Snapshot) tracker.Snapshot {
+	if f == (Filter{}) {
+		return s
+	}
+	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return f.Pool == "" || p.Name == f.Pool })
+	s.Findings = keep(s.Findings, f.match)
+	s.Open = keep(s.Open, f.match)
+	s.Ended = keep(s.Ended, func(e *tracker.Ended) bool { return f.match(&e.Finding) })
+	return s
+}
+
+// keep leaves its argument alone: a snapshot is immutable.
+func keep[T any](in []T, ok func(*T) bool) []T {
+	var out []T
+	for i := range in {
+		if ok(&in[i]) {
+			out = append(out, in[i])
+		}
+	}
+	return out
+}
+
+func (f Filter) match(x *tracker.Finding) bool {
+	kind := x.Kind.String()
+	switch {
+	case f.Pool != "" && x.Pool != f.Pool:
+	case f.Kind != "" && kind != f.Kind && !(f.Kind == "rows" && kind == "row"):
+	case f.State != "" && x.State.String() != f.State:
+	case x.Age < f.MinAge:
+	default:
+		return f.Function == "" || f.inStack(x)
+	}
+	return false
+}
+
+func (f Filter) inStack(x *tracker.Finding) bool {
+	text := strings.ToLower(f.Function)
+	has := func(fr tracker.Frame) bool { return strings.Contains(strings.ToLower(fr.Function), text) }
+	return has(x.Site) || slices.ContainsFunc(x.Stack, has)
+}

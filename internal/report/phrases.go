@@ -1,0 +1,121 @@
+package report
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Headline says in a line what the finding is, without its site.
+func (f Finding) Headline() string {
+	state := f.State
+	if f.Proof != "" {
+		state += " (" + f.Proof + ")"
+	}
+	if 0 < f.Leaked && f.Leaked < f.Count {
+		state += fmt.Sprintf(", %d of them proven", f.Leaked)
+	}
+	oldest := "the oldest for "
+	if f.Count == 1 {
+		oldest = "for "
+	}
+	return fmt.Sprintf("%s: %s in pool %s, %s%s", state, Handles(f.Count, f.Kind), f.Pool, oldest, Words(f.Age()))
+}
+
+// Note says what is special about a handle that is no cause for alarm, such
+// as why it is kept; often nothing.
+func (f Finding) Note() string {
+	var notes []string
+	if f.LongLived != "" {
+		notes = append(notes, "long-lived: "+f.LongLived)
+	}
+	if f.Busy != "" {
+		notes = append(notes, "in "+f.Busy)
+	}
+	if f.Reason != "" {
+		notes = append(notes, f.Reason)
+	}
+	return strings.Join(notes, "; ")
+}
+
+// Short is the frame with the function's package and the file's base name,
+// e.g. "shop.(*Store).Find store.go:42".
+func (f Frame) Short() string {
+	return strings.TrimSpace(f.ShortFunction() + " " + f.ShortPlace())
+}
+
+// ShortFunction is the function without the directory of its package.
+func (f Frame) ShortFunction() string {
+	// A type argument has slashes of its own: look for the directory's in
+	// front of the first bracket only.
+	head := f.Function
+	if i := strings.IndexByte(head, '['); i >= 0 {
+		head = head[:i]
+	}
+	return f.Function[strings.LastIndexByte(head, '/')+1:]
+}
+
+// ShortPlace is the file's base name and the line, or empty.
+func (f Frame) ShortPlace() string { return place(path.Base(strings.ReplaceAll(f.File, `\`, "/")), f) }
+
+// Place is the file and the line, or empty.
+func (f Frame) Place() string { return place(f.File, f) }
+
+func place(file string, f Frame) string {
+	if f.File == "" {
+		return ""
+	}
+	return file + ":" + strconv.Itoa(f.Line)
+}
+
+// Words names the program with what is known about its build.
+func (p Process) Words() string {
+	program := p.Program
+	if program == "" {
+		program = "a program"
+	}
+	words := []string{program, "pid " + strconv.Itoa(p.PID)}
+	if p.GoVersion != "" {
+		words = append(words, p.GoVersion)
+	}
+	if p.Revision != "" {
+		words = append(words, "revision "+p.Revision)
+	}
+	return strings.Join(words, ", ")
+}
+
+// Limit is the pool's limit of connections in a word.
+func (s Stats) Limit() string {
+	if s.MaxOpen <= 0 {
+		return "none"
+	}
+	return strconv.Itoa(s.MaxOpen)
+}
+
+// OpenWords lists the pool's open handles by kind, e.g. "2 txs, 3 rows".
+func (p Pool) OpenWords() string {
+	var words []string
+	for _, k := range Kinds {
+		if n := p.Open[k]; n > 0 {
+			words = append(words, Handles(n, k))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// ThresholdWords lists the thresholds, e.g. "conn 30s, tx 1m, rows never".
+func (d Document) ThresholdWords() string {
+	var words []string
+	for _, k := range Kinds {
+		s, ok := d.Thresholds[k]
+		switch {
+		case !ok:
+		case s > 0:
+			words = append(words, k+" "+Words(Seconds(s)))
+		default:
+			words = append(words, k+" never")
+		}
+	}
+	return strings.Join(words, ", ")
+}

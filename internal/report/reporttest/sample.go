@@ -1,0 +1,161 @@
+// Package reporttest has what the tests of all report formats share: snapshots
+// with every field set, and golden files.
+package reporttest
+
+import (
+	"database/sql"
+	"reflect"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// Now is when the sample snapshots are taken.
+var Now = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+
+// Process is a fixed program for golden files.
+var Process = report.Process{Program: "shop", PID: 4711, GoVersion: "go1.26.8", Revision: "0123456789ab+dirty"}
+
+const shop = "example.com/shop/"
+
+func frame(function, file string, line int) tracker.Frame {
+	return tracker.Frame{Function: function, File: file, Line: line}
+}
+
+var (
+	find     = frame(shop+"store.(*Orders).Find", "/src/shop/store/orders.go", 42)
+	checkout = frame(shop+"web.(*Server).checkout", "/src/shop/web/checkout.go", 118)
+	items    = frame(shop+"web.(*Server).checkout.func1", "/src/shop/web/checkout.go", 131)
+	export   = frame(shop+"jobs.Export", "/src/shop/jobs/export.go", 77)
+	listen   = frame(shop+"jobs.(*Listener).Run", "/src/shop/jobs/listen.go", 20)
+	count    = frame(shop+"store.(*Orders).Count[...]", "/src/shop/store/orders.go", 90)
+	open     = frame("main.main", "/src/shop/main.go", 31)
+)
+
+func stack(method string, line int, frames ...tracker.Frame) []tracker.Frame {
+	out := []tracker.Frame{frame("database/sql."+method, "/usr/local/go/src/database/sql/sql.go", line)}
+	out = append(out, frames...)
+	return append(out,
+		frame("net/http.HandlerFunc.ServeHTTP", "/usr/local/go/src/net/http/server.go", 2322),
+		frame("net/http.(*conn).serve", "/usr/local/go/src/net/http/server.go", 2118))
+}
+
+// Snapshot is a shop in trouble: each kind and state, every field set.
+func Snapshot() tracker.Snapshot {
+	return tracker.Snapshot{
+		TakenAt:  Now,
+		Since:    Now.Add(-3*time.Hour - 12*time.Minute),
+		Pools:    pools(),
+		Findings: findings(),
+		Open:     openHandles(),
+		Ended: []tracker.Ended{{
+			Finding: tracker.Finding{
+				ID: "e1", Kind: tracker.KindTx, State: tracker.StateRecovered, Pool: "orders",
+				Site: checkout, Stack: stack("(*DB).BeginTx", 1900, checkout), Count: 2, Age: 52 * time.Second,
+			},
+			At: Now.Add(-10 * time.Minute), Held: 52 * time.Second, Count: 2,
+		}},
+		Totals: tracker.Totals{Overdue: 9, Leaked: 3, Recovered: 4},
+		Thresholds: map[tracker.Kind]time.Duration{
+			tracker.KindConn: 30 * time.Second, tracker.KindTx: time.Minute, tracker.KindRows: 0,
+		},
+		UntrackedStacks: 2,
+	}
+}
+
+// Quiet is a shop in which nothing is held.
+func Quiet() tracker.Snapshot {
+	s := Snapshot()
+	s.Findings, s.Open, s.Ended, s.Totals, s.UntrackedStacks = nil, nil, nil, tracker.Totals{}, 0
+	for i := range s.Pools {
+		p := &s.Pools[i]
+		p.InUse, p.Open, p.Overdue, p.Leaked, p.Closed = 0, nil, 0, 0, false
+	}
+	return s
+}
+
+func pools() []tracker.Pool {
+	return []tracker.Pool{
+		{
+			ID: 2, Name: "archive", Driver: "*sqlite.Driver", Source: "file:archive.db", Site: open,
+			OpenedAt: Now.Add(-time.Hour), Closed: true, InUse: 1, Open: map[tracker.Kind]int{tracker.KindRows: 1},
+		},
+		{
+			ID: 1, Name: "orders", Driver: "mysql", Source: "shop@tcp(db1:3306)/orders", Site: open,
+			OpenedAt: Now.Add(-3 * time.Hour), InUse: 8, Idle: 2,
+			Open:    map[tracker.Kind]int{tracker.KindTx: 1, tracker.KindRows: 6, tracker.KindRow: 1, tracker.KindConn: 1},
+			Overdue: 2, Leaked: 3,
+			Stats: &sql.DBStats{MaxOpenConnections: 10, WaitCount: 1234, WaitDuration: 75 * time.Second},
+		},
+	}
+}
+
+func findings() []tracker.Finding {
+	return []tracker.Finding{
+		{
+			ID: "f1", Kind: tracker.KindRows, State: tracker.StateLeaked, Proof: tracker.ProofUnreachable,
+			Pool: "orders", Site: find, Query: "SELECT id FROM orders WHERE customer = ?",
+			Stack:  stack("(*DB).QueryContext", 1717, frame("gorm.io/gorm.(*DB).Rows", "/mod/gorm/rows.go", 9), find, checkout),
+			Reason: "no code can reach the rows any more, so nothing can close them",
+			Advice: "add `defer rows.Close()` after line 42", OpenedAt: Now.Add(-125 * time.Second),
+			Age: 125 * time.Second, Count: 4, Leaked: 3, Goroutine: 77,
+		},
+		{
+			ID: "f2", Kind: tracker.KindTx, State: tracker.StateOverdue, Pool: "orders", Site: checkout,
+			Stack:  stack("(*DB).BeginTx", 1900, checkout),
+			Reason: "idle for 1m 11s, threshold 1m", Advice: "call Rollback on every return",
+			OpenedAt: Now.Add(-90 * time.Second), Age: 90 * time.Second, Count: 1, Busy: "query", Goroutine: 78,
+			Children: []tracker.Child{{Kind: tracker.KindRows, Site: items, Query: "SELECT sku FROM items", Count: 2}},
+		},
+	}
+}
+
+func openHandles() []tracker.Finding {
+	return []tracker.Finding{
+		{
+			ID: "o1", Kind: tracker.KindConn, Pool: "orders", Site: listen, Stack: stack("(*DB).Conn", 2000, listen),
+			OpenedAt: Now.Add(-3 * time.Hour), Age: 3 * time.Hour, Count: 1, LongLived: "LISTEN orders", Goroutine: 12,
+		},
+		{
+			ID: "o2", Kind: tracker.KindRows, Pool: "archive", Site: export, Stack: stack("(*DB).QueryContext", 1717, export),
+			Query: "SELECT * FROM archive", OpenedAt: Now.Add(-400 * time.Second), Age: 400 * time.Second, Count: 1, Busy: "next",
+		},
+		{
+			ID: "o3", Kind: tracker.KindRow, Pool: "orders", Site: count, Stack: stack("(*DB).QueryRowContext", 1800, count),
+			Query: "SELECT count(*) FROM orders", OpenedAt: Now.Add(-20 * time.Millisecond), Age: 20 * time.Millisecond, Count: 1,
+		},
+	}
+}
+
+// Evil is a text that tries to be HTML, script, style, a template action, a
+// terminal sequence and right-to-left text at once.
+const Evil = "\"'><script>alert(1)</script>{{.}}</style>&amp;\x1b[31m\x1b]0;owned\x07\u202egpj\u200b\xff\r\n\x00%s"
+
+// Hostile is the sample with Evil at the end of every text in it.
+func Hostile() tracker.Snapshot { return Suffixed(Evil) }
+
+// Suffixed is the sample with text at the end of every text in it.
+func Suffixed(text string) tracker.Snapshot {
+	s := Snapshot()
+	suffix(reflect.ValueOf(&s).Elem(), text)
+	return s
+}
+
+func suffix(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(v.String() + text)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			suffix(v.Field(i), text)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			suffix(v.Index(i), text)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+const timeLayout = "2006-01-02 15:04:05 -07:00"
+
+// WriteText writes the document for people: tables, and the details of each
+// finding. Whatever the document holds, the text holds no byte that a
+// terminal acts on except line ends. The only errors are those of w.
+func WriteText(w io.Writer, d Document) error {
+	d = d.Printable()
+	var b bytes.Buffer
+	writeHead(&b, d)
+	writeFindings(&b, d)
+	writePools(&b, d)
+	writeOpen(&b, d)
+	writeEnded(&b, d)
+	writeFoot(&b, d)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func writeHead(b *bytes.Buffer, d Document) {
+	fmt.Fprintf(b, "%s, at %s\n", d.Process.Words(), d.GeneratedAt.Format(timeLayout))
+	fmt.Fprintf(b, "%s\n", d.Headline())
+	if d.Filter != "" {
+		fmt.Fprintf(b, "Only what passes the filter %s.\n", d.Filter)
+	}
+}
+
+// Headline sums the document up in a sentence.
+func (d Document) Headline() string {
+	pools := Plural(len(d.Pools), "pool")
+	if s := d.Summary; s.Leaked+s.Overdue > 0 {
+		return fmt.Sprintf("%d leaked, %d overdue, %d open within their thresholds; watching %s for %s.",
+			s.Leaked, s.Overdue, s.Open, pools, Words(d.GeneratedAt.Sub(d.Since)))
+	}
+	return fmt.Sprintf("Nothing held beyond its threshold; watching %s since %s.", pools, d.Since.Format(timeLayout))
+}
+
+func writeFindings(b *bytes.Buffer, d Document) {
+	if len(d.Findings) == 0 {
+		return
+	}
+	t := newTable("STATE", "KIND", ">COUNT", ">AGE", "POOL", "SITE")
+	for _, f := range d.Findings {
+		t.add(f.State, f.Kind, strconv.Itoa(f.Count), Words(f.Age()), f.Pool, f.Site.Short())
+	}
+	b.WriteString("\nFINDINGS\n")
+	t.write(b)
+	for i, f := range d.Findings {
+		writeDetails(b, i+1, f)
+	}
+}
+
+func writeDetails(b *bytes.Buffer, number int, f Finding) {
+	fmt.Fprintf(b, "\n%d. %s\n", number, f.Headline())
+	field(b, "at", f.Site.Function)
+	field(b, "", f.Site.Place())
+	field(b, "why", f.Reason)
+	field(b, "do", f.Advice)
+	field(b, "query", f.Query)
+	if f.Busy != "" {
+		field(b, "busy", "in a driver call now: "+f.Busy)
+	}
+	field(b, "kept", f.LongLived)
+	opened := f.OpenedAt.Format(timeLayout)
+	if f.Goroutine != 0 {
+		opened += fmt.Sprintf(", by goroutine %d", f.Goroutine)
+	}
+	field(b, "opened", opened)
+	label := "inside"
+	for _, c := range f.Children {
+		field(b, label, Handles(c.Count, c.Kind)+"  "+c.Site.Short())
+		field(b, "", c.Query)
+		label = ""
+	}
+	label = "stack"
+	for _, s := range f.Stack {
+		field(b, label, s.Function)
+		field(b, "", "    "+s.Place())
+		label = ""
+	}
+}
+
+// field writes one line of details, or nothing if there is nothing to say.
+func field(b *bytes.Buffer, label, value string) {
+	if value != "" {
+		fmt.Fprintf(b, "   %-8s%s\n", label, value)
+	}
+}
+
+func writePools(b *bytes.Buffer, d Document) {
+	if len(d.Pools) == 0 {
+		return
+	}
+	t := newTable("POOL", "DRIVER", "SOURCE", ">IN USE", ">LIMIT", ">IDLE", ">WAITS", ">WAITED",
+		">OVERDUE", ">LEAKED", "OPEN HANDLES", "OPENED AT")
+	for _, p := range d.Pools {
+		name := p.Name
+		if p.Closed {
+			name += " (closed)"
+		}
+		limit, waits, waited := "-", "-", "-"
+		if s := p.Stats; s != nil {
+			limit, waits, waited = s.Limit(), strconv.FormatInt(s.Waits, 10), Words(Seconds(s.WaitSeconds))
+		}
+		t.add(name, p.Driver, p.Source, strconv.Itoa(p.InUse), limit, strconv.Itoa(p.Idle), waits, waited,
+			strconv.Itoa(p.Overdue), strconv.Itoa(p.Leaked), p.OpenWords(), p.Site.Short())
+	}
+	b.WriteString("\nPOOLS\n")
+	t.write(b)
+}
+
+func writeOpen(b *bytes.Buffer, d Document) {
+	if len(d.Open) == 0 {
+		return
+	}
+	t := newTable("KIND", ">COUNT", ">AGE", "POOL", "SITE", "NOTE")
+	for _, f := range d.Open {
+		t.add(f.Kind, strconv.Itoa(f.Count), Words(f.Age()), f.Pool, f.Site.Short(), f.Note())
+	}
+	b.WriteString("\nOPEN, no cause for alarm\n")
+	t.write(b)
+}
+
+func writeEnded(b *bytes.Buffer, d Document) {
+	if len(d.Ended) == 0 {
+		return
+	}
+	t := newTable(">ENDED", "KIND", ">COUNT", ">HELD", "POOL", "SITE")
+	for _, e := range d.Ended {
+		f := e.Finding
+		t.add(Words(d.GeneratedAt.Sub(e.EndedAt))+" ago", f.Kind, strconv.Itoa(e.Recovered),
+			Words(e.Held()), f.Pool, f.Site.Short())
+	}
+	b.WriteString("\nRECENTLY ENDED\n")
+	t.write(b)
+}
+
+func writeFoot(b *bytes.Buffer, d Document) {
+	fmt.Fprintf(b, "\nSince %s: %d overdue, %d leaked, %d recovered.\n",
+		d.Since.Format(timeLayout), d.Totals.Overdue, d.Totals.Leaked, d.Totals.Recovered)
+	if words := d.ThresholdWords(); words != "" {
+		fmt.Fprintf(b, "Thresholds: %s.\n", words)
+	}
+	if d.QueriesHidden {
+		b.WriteString("SQL text is hidden from this reader.\n")
+	}
+	if d.UntrackedStacks > 0 {
+		fmt.Fprintf(b, "The table of call stacks is full: %d stacks were kept without sharing.\n", d.UntrackedStacks)
+	}
+}
+
+// Age is the age of the finding's oldest handle.
+func (f Finding) Age() time.Duration { return Seconds(f.AgeSeconds) }
+
+// Held is the longest time that a handle of the ended finding was open.
+func (e Ended) Held() time.Duration { return Seconds(e.HeldSeconds) }
