@@ -54,7 +54,9 @@ type Conn struct {
 	seq         uint64
 	spare       []*Handle
 
-	// What the last sweep saw: the value of calls, and when it last changed.
+	// What the last sweep saw: the value of calls, and since when. The sweep
+	// that finds a change takes itself for its time, so that idle times are
+	// never too long, and too short by one interval at most.
 	seenCalls uint64
 	activeAt  time.Duration
 }
