@@ -77,7 +77,9 @@ func summarise(s tracker.Snapshot) Summary {
 		sum.Overdue += f.Count - leaked
 	}
 	for _, f := range s.Open {
-		sum.Open += f.Count
+		if f.Kind != tracker.KindDB {
+			sum.Open += f.Count
+		}
 	}
 	return sum
 }

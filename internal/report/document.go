@@ -48,8 +48,8 @@ type Process struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// Summary counts the handles that the document lists; handles inside others
-// are not counted.
+// Summary counts the handles that the document lists. Handles inside others
+// are not counted, nor are DBs that are merely open: those are the pools.
 type Summary struct {
 	Open    int `json:"open"`
 	Overdue int `json:"overdue"`

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,17 +27,21 @@ func (f Finding) Headline() string {
 // Note says what is special about a handle that is no cause for alarm, such
 // as why it is kept; often nothing.
 func (f Finding) Note() string {
-	var notes []string
-	if f.LongLived != "" {
-		notes = append(notes, "long-lived: "+f.LongLived)
+	switch {
+	case f.Reason != "":
+		return f.Reason
+	case f.LongLived != "":
+		return "long-lived: " + f.LongLived
+	case f.Busy != "":
+		return "in a driver call (" + f.Busy + ")"
 	}
-	if f.Busy != "" {
-		notes = append(notes, "in "+f.Busy)
-	}
-	if f.Reason != "" {
-		notes = append(notes, f.Reason)
-	}
-	return strings.Join(notes, "; ")
+	return ""
+}
+
+// InUse is Open without the DBs: a DB that is merely open is a pool, and
+// listed among the pools.
+func (d Document) InUse() []Finding {
+	return slices.DeleteFunc(slices.Clone(d.Open), func(f Finding) bool { return f.Kind == "db" })
 }
 
 // Short is the frame with the function's package and the file's base name,

@@ -119,11 +119,12 @@ func writePools(b *bytes.Buffer, d Document) {
 }
 
 func writeOpen(b *bytes.Buffer, d Document) {
-	if len(d.Open) == 0 {
+	open := d.InUse()
+	if len(open) == 0 {
 		return
 	}
 	t := newTable("KIND", ">COUNT", ">AGE", "POOL", "SITE", "NOTE")
-	for _, f := range d.Open {
+	for _, f := range open {
 		t.add(f.Kind, strconv.Itoa(f.Count), Words(f.Age()), f.Pool, f.Site.Short(), f.Note())
 	}
 	b.WriteString("\nOPEN, no cause for alarm\n")

@@ -114,6 +114,10 @@ func findings() []tracker.Finding {
 func openHandles() []tracker.Finding {
 	return []tracker.Finding{
 		{
+			ID: "o0", Kind: tracker.KindDB, Pool: "orders", Site: open, Stack: stack("Open", 860, open),
+			OpenedAt: Now.Add(-3 * time.Hour), Age: 3 * time.Hour, Count: 1, Goroutine: 1,
+		},
+		{
 			ID: "o1", Kind: tracker.KindConn, Pool: "orders", Site: listen, Stack: stack("(*DB).Conn", 2000, listen),
 			OpenedAt: Now.Add(-3 * time.Hour), Age: 3 * time.Hour, Count: 1, LongLived: "LISTEN orders", Goroutine: 12,
 		},
