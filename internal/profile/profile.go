@@ -12,7 +12,8 @@ import (
 )
 
 // New makes a profile of what the snapshot holds: its findings, and what is
-// open within its thresholds. Handles inside others are part of those.
+// open within its thresholds. Handles inside others are part of those, and a
+// DB is listed in a finding only, for every program has one open.
 //
 // A sample's values are the number of handles and the age of the oldest, in
 // nanoseconds; its labels are kind, pool and state. Its stack begins at the
@@ -38,7 +39,9 @@ func New(s tracker.Snapshot) *profile.Profile {
 		b.add(f)
 	}
 	for _, f := range s.Open {
-		b.add(f)
+		if f.Kind != tracker.KindDB {
+			b.add(f)
+		}
 	}
 	return b.p
 }

@@ -131,7 +131,7 @@ func TestStackBeginsAtTheSite(t *testing.T) {
 		{"site missing", []tracker.Frame{other}, "database/sql.(*DB).Query"},
 		{"no stack", nil, "shop.Find"},
 	} {
-		p := profile.New(tracker.Snapshot{Open: []tracker.Finding{{Site: site, Stack: tt.stack, Count: 1}}})
+		p := profile.New(tracker.Snapshot{Findings: []tracker.Finding{{Site: site, Stack: tt.stack, Count: 1}}})
 		if got := p.Sample[0].Location[0].Line[0].Function.Name; got != tt.want {
 			t.Errorf("%s: the stack begins with %q, want %q", tt.name, got, tt.want)
 		}
