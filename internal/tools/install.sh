@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes sure that the programs which the tests start are there. As root on
+# Debian it installs them, without starting a server of the system's own;
+# otherwise it says what is missing.
+set -euo pipefail
+
+missing=()
+
+# The server's package would make a service of it; its core is the programs.
+have() { PATH=$PATH:/usr/sbin:/usr/local/sbin type -P "$1" >/dev/null; }
+have mariadbd && have mariadb-install-db && have my_print_defaults ||
+	missing+=(mariadb-server-core mariadb-client-core)
+have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+have gcc || missing+=(gcc libc6-dev)
+have git || missing+=(git)
+
+if ((${#missing[@]} == 0)); then
+	echo 'all there'
+	exit
+fi
+if ((EUID != 0)) || ! have apt-get; then
+	echo "missing: on Debian, run as root: apt-get install --no-install-recommends ${missing[*]}"
+	echo '(elsewhere, install MariaDB, PostgreSQL, git and a C compiler)'
+	exit 1
+fi
+
+# PostgreSQL's package makes a database cluster and starts it, now and at each
+# boot, unless it is told not to.
+conf=/etc/postgresql-common/createcluster.d/dbleaks-tests.conf
+mkdir -p "${conf%/*}"
+trap 'rm -f "$conf"' EXIT
+echo 'create_main_cluster = false' >"$conf"
+
+export DEBIAN_FRONTEND=noninteractive
+install() { apt-get install -y -q --no-install-recommends --no-remove "${missing[@]}"; }
+echo "installing ${missing[*]}"
+# The list of packages may be missing, or old.
+install >/dev/null 2>&1 || { apt-get update -q && install; }

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Runs all that must pass before a change goes in: formatting, static checks,
+# builds for other systems, the tests of every module on the local Go and on
+# the next one, and the demo.
+#
+#	./test.sh         everything
+#	./test.sh quick   local Go only, no builds for other systems
+#
+# It needs Go, git and a C compiler (for the race detector), and MariaDB and
+# PostgreSQL programs, which it installs if it runs as root on Debian. It
+# changes no file of the repository.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly next_go=go1.27.4
+export GOTOOLCHAIN=local # a newer one is asked for where it is wanted
+export GOWORK=off GOFLAGS="${GOFLAGS-} -mod=readonly"
+# go build and go run ask git for the version, which fails in a checkout that
+# belongs to someone else, and nobody keeps these binaries.
+readonly novcs=-buildvcs=false
+
+case "${1-}" in
+'') quick=false ;;
+quick) quick=true ;;
+*)
+	echo "usage: $0 [quick]" >&2
+	exit 2
+	;;
+esac
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# Steps: each runs, whatever became of those before, and says how long it took.
+
+failed=()
+
+step() {
+	local name=$1 began=$SECONDS
+	shift
+	printf '\n== %s\n' "$name"
+	# The condition turns set -e off: the steps keep account of failures.
+	if "$@"; then
+		printf '== %s: passed in %ds\n' "$name" $((SECONDS - began))
+	else
+		printf '== %s: FAILED in %ds\n' "$name" $((SECONDS - began))
+		failed+=("$name")
+	fi
+}
+
+# tracked lists the files of the repository, new ones included, by pattern.
+tracked() {
+	git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard --deduplicate -- "$@"
+}
+
+# modules is set to the directories of all modules.
+modules=()
+find_modules() {
+	local file
+	while read -r file; do
+		modules+=("$(dirname "$file")")
+	done < <(tracked go.mod '**/go.mod' | sort)
+	((${#modules[@]} > 0))
+}
+
+# in_modules runs a command in every module that has packages.
+in_modules() {
+	local dir packages result=0
+	for dir in "${modules[@]}"; do
+		packages=$(go -C "$dir" list -e ./... 2>/dev/null) || packages=unknown
+		[[ -n $packages ]] || continue # the tools' module has none
+		(cd "$dir" && "$@") || { echo "in $dir: failed: $*"; result=1; }
+	done
+	return $result
+}
+
+check_format() {
+	local files
+	files=$(tracked '*.go' | while read -r f; do [[ ! -e $f ]] || echo "$f"; done | xargs gofmt -l) || return 1
+	[[ -z $files ]] || { printf 'not formatted by gofmt:\n%s\n' "$files"; return 1; }
+}
+
+check_tidy() {
+	local dir result=0
+	for dir in "${modules[@]}"; do
+		go -C "$dir" mod tidy -diff || { echo "in $dir: go mod tidy would change files"; result=1; }
+	done
+	return $result
+}
+
+check_static() {
+	go -C internal/tools build $novcs -o "$tmp/staticcheck" honnef.co/go/tools/cmd/staticcheck || return 1
+	in_modules "$tmp/staticcheck" ./...
+}
+
+build_for() {
+	GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build $novcs ./...
+}
+
+# vet_for also compiles the tests.
+vet_for() {
+	GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go vet ./...
+}
+
+cross_build() {
+	local target result=0
+	for target in {linux,darwin,windows}/{amd64,arm64} linux/386; do
+		build_for "$target" || { echo "$target: build failed"; result=1; }
+	done
+	for target in darwin/arm64 windows/amd64 linux/386; do
+		vet_for "$target" || { echo "$target: vet failed"; result=1; }
+	done
+	return $result
+}
+
+run_tests() {
+	GOTOOLCHAIN=$1 in_modules go test -race -count=1 ./...
+}
+
+run_demo() {
+	go run -C cmd/demo $novcs . -for 15s
+}
+
+finish() {
+	local minutes=$((SECONDS / 60)) seconds=$((SECONDS % 60))
+	if ((${#failed[@]} > 0)); then
+		printf '\nFAIL after %dm%02ds:' $minutes $seconds
+		printf ' [%s]' "${failed[@]}"
+		printf '\n'
+		exit 1
+	fi
+	printf '\nPASS: everything%s, in %dm%02ds\n' "$1" $minutes $seconds
+}
+
+step 'programs' internal/tools/install.sh
+((${#failed[@]} == 0)) || finish ''
+find_modules || { echo "$0: git finds no go.mod here"; exit 1; }
+printf '\n%s; modules: %s\n' "$(go version)" "${modules[*]}"
+
+step 'gofmt' check_format
+step 'go mod tidy' check_tidy
+step 'go vet' in_modules go vet ./...
+step 'staticcheck' check_static
+step 'tests' run_tests local
+if ! $quick; then
+	step "tests on $next_go" run_tests "$next_go"
+	step 'builds for other systems' cross_build
+fi
+step 'demo' run_demo
+if $quick; then finish " but $next_go and other systems"; else finish ''; fi
