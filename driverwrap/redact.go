@@ -9,8 +9,12 @@ import (
 // redact makes a data source fit to be shown: user, host and database, and
 // nothing of what else it holds. A form that it doesn't know gives "".
 func redact(dsn string) string {
+	// MySQL's form first: its password may look like the rest of a URL.
+	if s, ok := redactMySQL(dsn); ok {
+		return s
+	}
 	switch {
-	case strings.Contains(dsn, "://"):
+	case urlScheme.MatchString(dsn):
 		return redactURL(dsn)
 	case strings.HasPrefix(dsn, "file:"):
 		path, _, _ := strings.Cut(dsn, "?")
@@ -20,16 +24,17 @@ func redact(dsn string) string {
 	case keyValue.MatchString(dsn):
 		return redactKeys(dsn)
 	}
-	if s, ok := redactMySQL(dsn); ok {
-		return s
-	}
 	path, _, _ := strings.Cut(dsn, "?")
 	return plainPath(path)
 }
 
+var urlScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
 func redactURL(dsn string) string {
 	u, err := url.Parse(dsn)
-	if err != nil {
+	// An @ behind the host may end a password with an unescaped character,
+	// which then starts where the host seems to.
+	if err != nil || strings.Contains(u.Path+"?"+u.RawQuery+"#"+u.Fragment, "@") {
 		return ""
 	}
 	out := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
@@ -39,10 +44,11 @@ func redactURL(dsn string) string {
 	return out.String()
 }
 
-// mysqlDSN is the address part of [user[:password]@][net[(addr)]]/name; see
+// The address and name of [user[:password]@][net[(addr)]]/name; see
 // the documentation of github.com/go-sql-driver/mysql.
 var (
-	mysqlAddress = regexp.MustCompile(`^[a-z0-9]*(\([^()@]*\))?$`)
+	mysqlAddress = regexp.MustCompile(`^(|tcp|unix|\w*\([^()@]*\))$`)
+	mysqlUser    = regexp.MustCompile(`^[\w.$-]*$`)
 	mysqlName    = regexp.MustCompile(`^[\w.%-]*$`)
 )
 
@@ -55,16 +61,17 @@ func redactMySQL(dsn string) (string, bool) {
 	left := dsn[:slash]
 	at := strings.LastIndexByte(left, '@')
 	address := left[at+1:]
-	if at < 0 && !strings.Contains(address, "(") && address != "" ||
-		!mysqlAddress.MatchString(address) || !mysqlName.MatchString(name) {
+	if !mysqlAddress.MatchString(address) || !mysqlName.MatchString(name) {
 		return "", false
 	}
-	user := ""
-	if at >= 0 {
-		user, _, _ = strings.Cut(left[:at], ":")
-		user += "@"
+	if at < 0 {
+		return address + "/" + name, true
 	}
-	return user + address + "/" + name, true
+	user, _, _ := strings.Cut(left[:at], ":")
+	if !mysqlUser.MatchString(user) {
+		return "", false
+	}
+	return user + "@" + address + "/" + name, true
 }
 
 // keyValue are the forms of PostgreSQL ("host=… user=…") and SQL Server

@@ -1,0 +1,68 @@
+package driverwrap_test
+
+import (
+	"database/sql/driver"
+	"testing"
+
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+)
+
+type rawConn struct{ driver.Conn }
+
+func (c rawConn) Raw() driver.Conn { return c.Conn }
+
+type wrappedConn struct{ driver.Conn }
+
+func (c wrappedConn) WrappedConn() any { return c.Conn }
+
+// selfConn unwraps to itself, and has a type that can't be a map's key.
+type selfConn struct {
+	driver.Conn
+	_ []int
+}
+
+func (c selfConn) Unwrap() driver.Conn { return c }
+
+func TestUnwrap(t *testing.T) {
+	tr := newTracker(t)
+	c := &nopdriver.Connector{}
+	inner, err := c.Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wrapped := range map[string]any{
+		"bare":    inner,
+		"Raw":     rawConn{inner},
+		"Wrapped": wrappedConn{rawConn{inner}},
+	} {
+		if got := driverwrap.Unwrap(wrapped); got != any(inner) {
+			t.Errorf("%s: got %T", name, got)
+		}
+	}
+	if _, ok := driverwrap.Unwrap(selfConn{Conn: inner}).(selfConn); !ok {
+		t.Error("a wrapper around itself was taken off")
+	}
+
+	db := driverwrap.OpenDB(c, driverwrap.WithTracker(tr))
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = conn.Raw(func(dc any) error {
+		if _, ok := dc.(interface{ Unwrap() driver.Conn }); !ok {
+			t.Errorf("%T isn't wrapped", dc)
+		}
+		if got := driverwrap.Unwrap(dc); got == dc {
+			t.Error("nothing was taken off")
+		} else if _, ok := got.(driver.ExecerContext); !ok {
+			t.Errorf("%T isn't the driver's own", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
