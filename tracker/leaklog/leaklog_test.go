@@ -1,0 +1,110 @@
+package leaklog_test
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+	"github.com/dbleaks-go/dbleaks/tracker"
+	"github.com/dbleaks-go/dbleaks/tracker/leaklog"
+)
+
+// TestSameLines logs the life of one finding through both loggers.
+func TestSameLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var zero, structured bytes.Buffer
+		tr, err := tracker.New(
+			tracker.WithObserver(leaklog.Zerolog(zerolog.New(&zero))),
+			tracker.WithObserver(leaklog.Slog(slog.New(slog.NewJSONHandler(&structured, nil)))),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := driverwrap.OpenDB(&nopdriver.Connector{}, driverwrap.WithTracker(tr), driverwrap.WithName("shop"))
+		var rows *sql.Rows
+		if rows, err = db.Query("rows 3"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		rows.Close()
+		time.Sleep(10 * time.Second)
+		db.Close()
+		tr.AssertNoLeaks(t, tracker.IncludeDBs())
+
+		a, b := lines(t, &zero), lines(t, &structured)
+		if len(a) != 3 || len(b) != 3 {
+			t.Fatalf("%d and %d lines, want 3 of each", len(a), len(b))
+		}
+		for i, want := range []struct {
+			event, level, message string
+			extra                 []string
+		}{
+			{"overdue", "warn", "database handle overdue", []string{"advice", "reason"}},
+			{"ongoing", "warn", "database handle still not given back", []string{"advice", "reason"}},
+			{"recovered", "info", "database handle given back", []string{"held_s"}},
+		} {
+			z, s := a[i], b[i]
+			if z["event"] != want.event || z["level"] != want.level || z["message"] != want.message || s["msg"] != want.message {
+				t.Errorf("line %d is %v", i, z)
+			}
+			for _, own := range []string{"level", "message"} {
+				delete(z, own)
+			}
+			for _, own := range []string{"level", "msg", "time"} {
+				delete(s, own)
+			}
+			if !maps.Equal(z, s) {
+				t.Errorf("line %d: zerolog %v, slog %v", i, z, s)
+			}
+			keys := append([]string{"event", "id", "kind", "state", "pool", "function", "file", "line", "count", "leaked", "age_s", "recovered"}, want.extra...)
+			slices.Sort(keys)
+			if got := slices.Sorted(maps.Keys(z)); !slices.Equal(got, keys) {
+				t.Errorf("line %d has keys %v, want %v", i, got, keys)
+			}
+			if z["pool"] != "shop" || z["kind"] != "rows" || z["count"] != 1.0 {
+				t.Errorf("line %d: %v", i, z)
+			}
+		}
+	})
+}
+
+func TestLevels(t *testing.T) {
+	for kind, want := range map[tracker.EventKind][2]string{
+		tracker.EventOverdue:   {"warn", "WARN"},
+		tracker.EventLeaked:    {"error", "ERROR"},
+		tracker.EventOngoing:   {"warn", "WARN"},
+		tracker.EventRecovered: {"info", "INFO"},
+	} {
+		var zero, structured bytes.Buffer
+		e := tracker.Event{Kind: kind, Finding: tracker.Finding{State: tracker.StateLeaked, Proof: tracker.ProofUnreachable}}
+		leaklog.Zerolog(zerolog.New(&zero)).Observe(e)
+		leaklog.Slog(slog.New(slog.NewJSONHandler(&structured, nil))).Observe(e)
+		z, s := lines(t, &zero)[0], lines(t, &structured)[0]
+		if z["level"] != want[0] || s["level"] != want[1] || z["proof"] != "unreachable" || s["proof"] != "unreachable" {
+			t.Errorf("%v: zerolog %v, slog %v", kind, z, s)
+		}
+	}
+}
+
+func lines(t *testing.T, b *bytes.Buffer) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for line := range bytes.Lines(b.Bytes()) {
+		var m map[string]any
+		if err := json.Unmarshal(line, &m); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		out = append(out, m)
+	}
+	return out
+}
