@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,10 +149,9 @@ func TestDriverCallInProgressIsNoLeak(t *testing.T) {
 			}
 			return nil
 		}})
-		go w.Exec("update")
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
+		var calls sync.WaitGroup
+		calls.Go(func() { w.Exec("update") })
+		calls.Go(func() {
 			tx, err := w.Begin()
 			if err != nil {
 				t.Error(err)
@@ -159,7 +159,7 @@ func TestDriverCallInProgressIsNoLeak(t *testing.T) {
 			}
 			defer tx.Rollback()
 			tx.Exec("update")
-		}()
+		})
 		pass(10 * time.Minute)
 		w.events.expect(t)
 		s := w.tracker.Snapshot()
@@ -172,7 +172,7 @@ func TestDriverCallInProgressIsNoLeak(t *testing.T) {
 			}
 		}
 		close(release)
-		<-done
+		calls.Wait()
 		w.done(t)
 	})
 }
