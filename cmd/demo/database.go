@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -34,6 +35,10 @@ func openDatabase(ctx context.Context, o options) (*database, error) {
 		d, err = startServer(ctx)
 		if errors.Is(err, dbserver.ErrNotInstalled) {
 			d, err = useSQLite()
+			break
+		}
+		if err != nil {
+			err = fmt.Errorf("%w\n(with -sqlite the demo needs no server)", err)
 		}
 	}
 	if err != nil {

@@ -57,7 +57,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer l.Close()
+	fmt.Fprintln(d.screen.w, "Setting up a database ...")
 	data, err := openDatabase(ctx, d.options)
+	if ctx.Err() != nil && err != nil {
+		return fmt.Errorf("interrupted while the database was set up: %w", err)
+	}
 	if err != nil {
 		return err
 	}
