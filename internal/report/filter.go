@@ -29,7 +29,7 @@ var (
 // Filter says which findings to show. Its zero value shows all; each field
 // that is set narrows the choice further.
 type Filter struct {
-	Pool   string // the pool's exact name
+	Pool   string // the pool's exact name, raw or as Clean shows it
 	Kind   string // one of Kinds
 	State  string // one of States
 	MinAge time.Duration
@@ -112,7 +112,7 @@ func (f Filter) Apply(s tracker.Snapshot) tracker.Snapshot {
 	if f == (Filter{}) {
 		return s
 	}
-	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return f.Pool == "" || p.Name == f.Pool })
+	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return f.ofPool(p.Name) })
 	s.Findings = keep(s.Findings, f.match)
 	s.Open = keep(s.Open, f.match)
 	s.Ended = keep(s.Ended, func(e *tracker.Ended) bool { return f.match(&e.Finding) })
@@ -133,7 +133,7 @@ func keep[T any](in []T, ok func(*T) bool) []T {
 func (f Filter) match(x *tracker.Finding) bool {
 	kind := x.Kind.String()
 	switch {
-	case f.Pool != "" && x.Pool != f.Pool:
+	case !f.ofPool(x.Pool):
 	case f.Kind != "" && kind != f.Kind && !(f.Kind == "rows" && kind == "row"):
 	case f.State != "" && x.State.String() != f.State:
 	case x.Age < f.MinAge:
@@ -141,6 +141,10 @@ func (f Filter) match(x *tracker.Finding) bool {
 		return f.Function == "" || f.inStack(x)
 	}
 	return false
+}
+
+func (f Filter) ofPool(name string) bool {
+	return f.Pool == "" || f.Pool == name || f.Pool == Clean(name)
 }
 
 func (f Filter) inStack(x *tracker.Finding) bool {

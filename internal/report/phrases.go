@@ -98,7 +98,7 @@ func (s Stats) Limit() string {
 	return strconv.Itoa(s.MaxOpen)
 }
 
-// OpenWords lists the pool's open handles by kind, e.g. "2 txs, 3 rows".
+// OpenWords lists the pool's open handles by kind, e.g. "2 × tx, 3 × rows".
 func (p Pool) OpenWords() string {
 	var words []string
 	for _, k := range Kinds {

@@ -155,14 +155,10 @@ func TestShortFrame(t *testing.T) {
 
 func TestHandles(t *testing.T) {
 	for want, got := range map[string]string{
-		"1 tx":    report.Handles(1, "tx"),
-		"2 txs":   report.Handles(2, "tx"),
-		"1 row":   report.Handles(1, "row"),
-		"1 rows":  report.Handles(1, "rows"),
-		"0 conns": report.Handles(0, "conn"),
-		"3 locks": report.Plural(3, "lock"),
-		"1 lock":  report.Plural(1, "lock"),
-		"2 nests": report.Handles(2, "nests"),
+		"1 × rows": report.Handles(1, "rows"),
+		"2 × tx":   report.Handles(2, "tx"),
+		"1 pool":   report.Plural(1, "pool"),
+		"0 pools":  report.Plural(0, "pool"),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

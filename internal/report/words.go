@@ -49,14 +49,9 @@ func Seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
 }
 
-// Handles writes a number of handles of a kind: "1 tx", "3 rows", "2 conns".
-func Handles(n int, kind string) string {
-	plural := map[string]string{"db": "dbs", "conn": "conns", "tx": "txs", "row": "rows", "stmt": "stmts"}
-	if p, ok := plural[kind]; ok && n != 1 {
-		kind = p
-	}
-	return strconv.Itoa(n) + " " + kind
-}
+// Handles writes a number of handles of a kind: "3 × tx". The plural of a kind
+// would mislead: one rows handle is "1 × rows".
+func Handles(n int, kind string) string { return strconv.Itoa(n) + " × " + kind }
 
 // Plural writes a number of things: "1 pool", "0 pools".
 func Plural(n int, thing string) string {

@@ -1,0 +1,147 @@
+package httpdebug
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/profile"
+	"github.com/dbleaks-go/dbleaks/internal/report"
+)
+
+//go:embed assets
+var assets embed.FS
+
+func serveAsset(_ *handler, v *visit) error {
+	data, err := assets.ReadFile("assets/" + v.endpoint)
+	if err != nil {
+		return err
+	}
+	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	v.write(http.StatusOK, types[path.Ext(v.endpoint)], data)
+	return nil
+}
+
+// filter reads the filter from the request's query string.
+func (v *visit) filter() (report.Filter, error) {
+	f, err := report.ParseFilter(v.r.URL.Query())
+	if err != nil {
+		return f, failf(http.StatusBadRequest, "%s", report.Clean(err.Error()))
+	}
+	return f, nil
+}
+
+func (h *handler) document(v *visit) (report.Document, error) {
+	f, err := v.filter()
+	if err != nil {
+		return report.Document{}, err
+	}
+	return report.Build(h.snapshot(), f, h.process, v.sensitive), nil
+}
+
+func (h *handler) serveJSON(v *visit) error {
+	d, err := h.document(v)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	v.write(http.StatusOK, "application/json", append(data, '\n'))
+	return nil
+}
+
+func (h *handler) serveText(v *visit) error {
+	d, err := h.document(v)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := report.WriteText(&b, d); err != nil {
+		return err
+	}
+	v.write(http.StatusOK, "text/plain; charset=utf-8", b.Bytes())
+	return nil
+}
+
+func (h *handler) servePprof(v *visit) error {
+	f, err := v.filter()
+	if err != nil {
+		return err
+	}
+	wait, err := seconds(v.r)
+	if err != nil {
+		return err
+	}
+	s := f.Apply(h.snapshot())
+	if wait > 0 && v.r.Method != http.MethodHead {
+		select {
+		case <-time.After(wait):
+		case <-v.r.Context().Done():
+			return failf(http.StatusServiceUnavailable, "the request ended before its %v were over", wait)
+		}
+		s = profile.Since(s, f.Apply(h.snapshot()))
+	}
+	var b bytes.Buffer
+	if err := profile.New(s).Write(&b); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Disposition", `attachment; filename="dbleaks.pb.gz"`)
+	v.write(http.StatusOK, "application/octet-stream", b.Bytes())
+	return nil
+}
+
+// seconds reads the parameter of that name; 0 means not given.
+func seconds(r *http.Request) (time.Duration, error) {
+	text := r.URL.Query().Get("seconds")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 3600 {
+		return 0, failf(http.StatusBadRequest, "parameter seconds: %q is no number from 0 to 3600", text)
+	}
+	d := time.Duration(n) * time.Second
+	srv, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if ok && srv.WriteTimeout > 0 && d >= srv.WriteTimeout {
+		return 0, failf(http.StatusBadRequest, "parameter seconds: %v is not less than the server's write timeout of %v",
+			d, srv.WriteTimeout)
+	}
+	return d, nil
+}
+
+// wantsText tells a terminal from a browser: text was asked for before HTML,
+// or nothing in particular by a tool that prints what it gets.
+func wantsText(r *http.Request) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	html, text := quality(accept, "text/html"), quality(accept, "text/plain")
+	if html > 0 || text > 0 {
+		return text > html
+	}
+	agent := strings.ToLower(r.UserAgent())
+	return strings.HasPrefix(agent, "curl/") || strings.HasPrefix(agent, "wget/")
+}
+
+// quality is the weight that an Accept header gives to a media type by name,
+// from 0 to 1, or 0 if it doesn't name it.
+func quality(accept, mediaType string) float64 {
+	for part := range strings.SplitSeq(accept, ",") {
+		name, params, err := mime.ParseMediaType(part)
+		if err != nil || name != mediaType {
+			continue
+		}
+		q, err := strconv.ParseFloat(params["q"], 64)
+		if err != nil || q > 1 {
+			q = 1
+		}
+		return max(q, 0)
+	}
+	return 0
+}

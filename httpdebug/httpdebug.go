@@ -1,0 +1,228 @@
+// Package httpdebug serves what a tracker knows over HTTP, for people and for
+// programs: which database/sql handles are open, which of them are overdue or
+// leaked, and which line of the application opened each.
+//
+//	mux := http.NewServeMux()
+//	httpdebug.Register(mux)
+//	go http.ListenAndServe("localhost:6060", mux)
+//
+// Then open http://localhost:6060/debug/dbleaks/ in a browser, or
+//
+//	curl http://localhost:6060/debug/dbleaks/
+//	go tool pprof http://localhost:6060/debug/dbleaks/pprof
+//
+// # Endpoints
+//
+// Below the path at which the handler is mounted there are
+//
+//	(nothing)  the page as HTML, or as text for curl and for Accept: text/plain
+//	json       a document of the schema dbleaks/v1
+//	text       tables and details
+//	pprof      a profile for go tool pprof; with ?seconds=N, of what became
+//	           overdue or leaked in the next N seconds
+//
+// All take the filters pool=NAME, kind=KIND (rows includes row), state=STATE,
+// min_age=DURATION (as in 90s) and func=TEXT (part of a function's name).
+//
+// # Who may look
+//
+// By default only a request that comes from a loopback address, asks for a
+// loopback host name (so that no other site's name, pointed at this machine,
+// gets in), and bears no mark of a proxy. A proxy on the same machine that
+// leaves no mark can't be told from a local visitor: don't let one forward
+// these paths. [Allow] replaces this rule.
+//
+// In any case, a request that another site made the browser send is refused,
+// except for a plain link to the page, which is harmless: the page changes
+// nothing, runs no script, can't be framed, and has no tie to the page that
+// linked to it.
+//
+// The handler is read-only and takes no lock that a query waits for.
+package httpdebug
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// prefix is where Register mounts the handler.
+const prefix = "/debug/dbleaks/"
+
+// An Option configures [Handler] and [Register].
+type Option func(*handler)
+
+// WithTracker serves t instead of the process's [tracker.Default]. A nil t
+// means the default.
+func WithTracker(t *tracker.Tracker) Option {
+	return func(h *handler) {
+		if t != nil {
+			h.snapshot = t.Snapshot
+		}
+	}
+}
+
+// Allow replaces the rule of who may look; see the package documentation for
+// the one by default, which is available as [Loopback]. f says of a request
+// whether it may view anything, and whether it may see what is sensitive: the
+// SQL text, which has no literals but names tables and columns. By default a
+// visitor who may view may see it. f is called for every request, from many
+// goroutines at once. If it panics the request is refused. A nil f means the
+// default.
+func Allow(f func(r *http.Request) (view, sensitive bool)) Option {
+	return func(h *handler) { h.allow = f }
+}
+
+// Handler returns the handler for any path that ends in a slash, with or
+// without http.StripPrefix: all of its links are relative.
+func Handler(opts ...Option) http.Handler { return newHandler(opts) }
+
+// Register mounts the handler on mux at /debug/dbleaks/, on
+// http.DefaultServeMux if mux is nil. It panics, as mux does, if something is
+// mounted there already.
+func Register(mux *http.ServeMux, opts ...Option) {
+	if mux == nil {
+		mux = http.DefaultServeMux
+	}
+	h := newHandler(opts)
+	h.prefix = prefix
+	mux.Handle(prefix, h)
+}
+
+type handler struct {
+	snapshot func() tracker.Snapshot
+	allow    func(*http.Request) (view, sensitive bool) // nil: Loopback
+	process  report.Process
+	prefix   string // where it is mounted, if known
+}
+
+func newHandler(opts []Option) *handler {
+	h := &handler{
+		snapshot: func() tracker.Snapshot { return tracker.Default().Snapshot() },
+		process:  report.ThisProcess(),
+	}
+	for _, o := range opts {
+		if o != nil {
+			o(h)
+		}
+	}
+	return h
+}
+
+// The endpoints by name, in the order in which an error lists them.
+var endpoints = [...]struct {
+	name, what string
+	serve      func(*handler, *visit) error
+}{
+	{"", "the page, or text for curl", (*handler).servePage},
+	{"json", "the same for programs", (*handler).serveJSON},
+	{"text", "the same as text", (*handler).serveText},
+	{"pprof", "the same for go tool pprof", (*handler).servePprof},
+	{"style.css", "", serveAsset},
+	{"icon.svg", "", serveAsset},
+}
+
+// visit is one request that was let in.
+type visit struct {
+	w         http.ResponseWriter
+	r         *http.Request
+	endpoint  string
+	sensitive bool
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header())
+	v := &visit{w: w, r: r, endpoint: h.endpoint(r.URL.Path)}
+	if err := h.serve(v); err != nil {
+		writeError(v, err)
+	}
+}
+
+func (h *handler) serve(v *visit) error {
+	if err := h.admit(v); err != nil {
+		return err
+	}
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		v.w.Header().Set("Allow", "GET, HEAD")
+		return failf(http.StatusMethodNotAllowed, "%s is not possible here: this can be read only, with GET or HEAD",
+			report.Clean(v.r.Method))
+	}
+	for _, e := range endpoints {
+		if e.name == v.endpoint {
+			return e.serve(h, v)
+		}
+	}
+	return notFound(v.r)
+}
+
+// endpoint is what the path says behind the place where the handler is
+// mounted. If that place is not known it is the path's last element.
+func (h *handler) endpoint(path string) string {
+	if h.prefix != "" {
+		return strings.TrimPrefix(path, h.prefix)
+	}
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+func setHeaders(h http.Header) {
+	for name, value := range map[string]string{
+		"Cache-Control": "no-store",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; " +
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Referrer-Policy":              "no-referrer",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+	} {
+		h.Set(name, value)
+	}
+}
+
+// failure is an error with a status.
+type failure struct {
+	status int
+	text   string
+}
+
+func (f *failure) Error() string { return f.text }
+
+func failf(status int, format string, args ...any) error {
+	return &failure{status, fmt.Sprintf(format, args...)}
+}
+
+func notFound(r *http.Request) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "there is nothing at %s.\n\nThere are, below the path at which the handler is mounted"+
+		" (which must end in a slash):\n", report.Clean(r.URL.Path))
+	for _, e := range endpoints {
+		if e.what != "" {
+			fmt.Fprintf(&b, "    %-8s%s\n", cmp.Or(e.name, "./"), e.what)
+		}
+	}
+	return failf(http.StatusNotFound, "%s", strings.TrimSuffix(b.String(), "\n"))
+}
+
+func writeError(v *visit, err error) {
+	status := http.StatusInternalServerError
+	if f, ok := err.(*failure); ok {
+		status = f.status
+	}
+	v.write(status, "text/plain; charset=utf-8", []byte("dbleaks: "+err.Error()+"\n"))
+}
+
+// write answers the request. What the client does with the answer, or that it
+// is gone, is not our concern.
+func (v *visit) write(status int, contentType string, body []byte) {
+	v.w.Header().Set("Content-Type", contentType)
+	v.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	v.w.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		v.w.Write(body)
+	}
+}

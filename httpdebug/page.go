@@ -1,0 +1,98 @@
+package httpdebug
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// page is what the template shows.
+type page struct {
+	Doc    report.Document // fit to print, narrowed by the filter
+	Filter report.Filter   // as the form shows it
+	Pools  []string        // the choices of the form
+	// Query is the filter with a question mark in front, for links to the
+	// other formats, or empty.
+	Query string
+	// Pprof is the address of the profile, for a shell.
+	Pprof string
+}
+
+func (h *handler) servePage(v *visit) error {
+	v.w.Header().Set("Vary", "Accept, User-Agent")
+	if wantsText(v.r) {
+		return h.serveText(v)
+	}
+	f, err := v.filter()
+	if err != nil {
+		return err
+	}
+	s := h.snapshot()
+	p := page{
+		Doc:    report.Build(s, f, h.process, v.sensitive).Printable(),
+		Filter: shown(f),
+		Pools:  poolNames(s),
+	}
+	if q := f.Values().Encode(); q != "" {
+		p.Query = "?" + q
+	}
+	p.Pprof = pprofURL(v.r, p.Query)
+	var b bytes.Buffer
+	if err := pageTemplate().Execute(&b, p); err != nil {
+		return err
+	}
+	v.write(http.StatusOK, "text/html; charset=utf-8", b.Bytes())
+	return nil
+}
+
+// shown is the filter as the form shows it.
+func shown(f report.Filter) report.Filter {
+	f.Pool, f.Function = report.Clean(f.Pool), report.Clean(f.Function)
+	return f
+}
+
+// poolNames are fit to print; a filter takes them like that.
+func poolNames(s tracker.Snapshot) []string {
+	var names []string
+	for _, p := range s.Pools {
+		names = append(names, report.Clean(p.Name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// pprofURL is the absolute address of the profile, in quotes for a shell. It
+// is made from what the client asked for, as StripPrefix may have cut r.URL.
+func pprofURL(r *http.Request, query string) string {
+	u := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path}
+	if asked, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		u.Path = asked.Path
+	}
+	if r.TLS != nil {
+		u.Scheme = "https"
+	}
+	u.Path = u.Path[:strings.LastIndexByte(u.Path, '/')+1] + "pprof"
+	// In single quotes a shell takes everything as it is but these.
+	return "'" + strings.ReplaceAll(report.Clean(u.String()+query), "'", "%27") + "'"
+}
+
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.html").Funcs(template.FuncMap{
+		"words":   report.Words,
+		"seconds": report.Seconds,
+		"handles": report.Handles,
+		"plural":  report.Plural,
+		"kinds":   func() []string { return report.Kinds },
+		"states":  func() []string { return report.States },
+		"clock":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") },
+		"iso":     func(t time.Time) string { return t.Format(time.RFC3339) },
+	}).ParseFS(assets, "assets/*.html"))
+})

@@ -1,0 +1,198 @@
+package httpdebug
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+func TestGolden(t *testing.T) {
+	for name, s := range map[string]tracker.Snapshot{
+		"full": reporttest.Snapshot(), "quiet": reporttest.Quiet(), "hostile": reporttest.Hostile(), "empty": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := testHandler(s)
+			page := serve(h, get(""))
+			wantStatus(t, page, 200)
+			reporttest.Golden(t, name+".html", page.Body.Bytes())
+			checkMarkup(t, page.Body.Bytes())
+			reporttest.Golden(t, name+".json", serve(h, get("json")).Body.Bytes())
+			reporttest.Golden(t, name+".txt", serve(h, get("text")).Body.Bytes())
+		})
+	}
+	t.Run("filtered", func(t *testing.T) {
+		page := serve(testHandler(reporttest.Snapshot()), get("?pool=orders&kind=conn&min_age=10s&func=jobs"))
+		reporttest.Golden(t, "filtered.html", page.Body.Bytes())
+		checkMarkup(t, page.Body.Bytes())
+	})
+}
+
+// checkMarkup reads the page as XML with HTML's laxities: its elements must
+// nest and its attributes be closed. Nothing in it may be code.
+func checkMarkup(t *testing.T, page []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(page))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	ids := map[string]bool{}
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v at byte %d", err, d.InputOffset())
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if e.Name.Local == "script" || e.Name.Local == "style" {
+			t.Errorf("a %s element", e.Name.Local)
+		}
+		for _, a := range e.Attr {
+			if strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "style" {
+				t.Errorf("<%s> has the attribute %s", e.Name.Local, a.Name.Local)
+			}
+			if a.Name.Local == "id" {
+				if ids[a.Value] {
+					t.Errorf("id %q twice", a.Value)
+				}
+				ids[a.Value] = true
+			}
+		}
+	}
+}
+
+// Each text is seen on the page as a text, and whole.
+func TestHostileNamesStayText(t *testing.T) {
+	h := testHandler(reporttest.Hostile())
+	h.process.Program += reporttest.Evil
+	h.process.Revision += reporttest.Evil
+	h.process.GoVersion += reporttest.Evil
+	evil := "?func=" + url.QueryEscape(reporttest.Evil) + "&pool=" + url.QueryEscape(reporttest.Evil)
+	for _, target := range []string{"", evil} {
+		page := serve(h, get(target)).Body.String()
+		checkMarkup(t, []byte(page))
+		if strings.Contains(strings.ToLower(page), "<script") || strings.Contains(page, "javascript:") {
+			t.Error("a script element")
+		}
+		if !utf8.ValidString(page) {
+			t.Error("the page is not UTF-8")
+		}
+		for i, r := range page {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%U at byte %d: …%q…", r, i, page[max(0, i-60):i])
+				break
+			}
+		}
+	}
+	text := serve(h, get("text")).Body.String()
+	if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("byte %d of the text: …%q…", i, text[max(0, i-60):i+1])
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(serve(h, get("json")).Body.Bytes(), &doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// Hostile paths, parameters and headers come back only as text.
+func TestHostileRequests(t *testing.T) {
+	h := testHandler(reporttest.Snapshot())
+	escaped := url.PathEscape(reporttest.Evil)
+	for _, r := range []struct{ target, origin string }{
+		{target: escaped},
+		{target: "?kind=" + url.QueryEscape(reporttest.Evil)},
+		{target: "?min_age=" + url.QueryEscape(reporttest.Evil)},
+		{target: "pprof?seconds=" + url.QueryEscape(reporttest.Evil)},
+		{origin: reporttest.Evil},
+	} {
+		req := get(r.target)
+		if r.origin != "" {
+			req.Header.Set("Origin", r.origin)
+		}
+		w := serve(h, req)
+		if w.Code < 400 || w.Header().Get("Content-Type") != textType {
+			t.Errorf("%+v: status %d, %s", r, w.Code, w.Header().Get("Content-Type"))
+		}
+		if body := w.Body.String(); strings.ContainsFunc(body, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+			t.Errorf("%+v: %q", r, body)
+		}
+	}
+}
+
+func TestStates(t *testing.T) {
+	page := serve(testHandler(reporttest.Quiet()), get("")).Body.String()
+	if want := "Nothing held beyond its threshold; watching 2 pools since "; !strings.Contains(page, want) {
+		t.Errorf("the quiet page doesn't say %q", want)
+	}
+	page = serve(testHandler(reporttest.Snapshot()), get("?func=nowhere")).Body.String()
+	if want := "Nothing that passes this filter is held"; !strings.Contains(page, want) {
+		t.Errorf("the page without matches doesn't say %q", want)
+	}
+	// A state is a word and a shape, never a colour alone.
+	page = serve(testHandler(reporttest.Snapshot()), get("")).Body.String()
+	for _, want := range []string{"■</span> leaked", "▲</span> overdue", "●</span> open"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
+// The form offers every pool, whatever is filtered, and shows the filter.
+func TestFormShowsTheFilter(t *testing.T) {
+	page := serve(testHandler(reporttest.Snapshot()), get("?pool=archive&state=open&min_age=1m30s")).Body.String()
+	for _, want := range []string{
+		`<option value="archive" selected>archive</option><option value="orders">orders</option>`,
+		`<option selected>open</option>`,
+		`value="1m30s"`,
+		`href="text?min_age=1m30s&amp;pool=archive&amp;state=open"`,
+		`<a href="?">show all</a>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// Every class that the page uses is styled, and no rule is left over.
+func TestStyleMatchesPage(t *testing.T) {
+	style, err := assets.ReadFile("assets/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template []byte
+	for _, name := range []string{"assets/page.html", "assets/parts.html"} {
+		part, err := assets.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template = append(template, part...)
+	}
+	used := map[string]bool{"recovered": true}
+	for _, m := range regexp.MustCompile(`class="([^"]*)"`).FindAllSubmatch(template, -1) {
+		clean := regexp.MustCompile(`{{[^}]*}}`).ReplaceAllString(string(m[1]), " ")
+		for _, c := range strings.Fields(clean) {
+			used[c] = true
+		}
+	}
+	for _, s := range report.States {
+		used[s] = true
+	}
+	for _, m := range regexp.MustCompile(`\.([a-z][a-z-]*)`).FindAllSubmatch(style, -1) {
+		if !used[string(m[1])] {
+			t.Errorf("style.css has a rule for .%s, which the page doesn't use", m[1])
+		}
+	}
+}
