@@ -1,0 +1,226 @@
+package compat
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// app is a small program with a database, which a test watches. It has a
+// tracker and a pool of its own.
+type app struct {
+	*backend
+	t       *testing.T
+	ctx     context.Context // ends with the program
+	source  string
+	db      *sql.DB
+	tracker *tracker.Tracker
+	events  *eventLog
+	conns   *connKeeper
+	// tasks are the program's goroutines, leftovers what it forgot that
+	// would outlive the test.
+	tasks     sync.WaitGroup
+	leftovers []func() error
+}
+
+// newApp starts the program, for as long as the test runs.
+func newApp(t *testing.T, b *backend, opts ...tracker.Option) *app {
+	t.Helper()
+	a := &app{backend: b, t: t, source: b.dsn(t), events: new(eventLog), conns: new(connKeeper)}
+	var err error
+	if a.tracker, err = tracker.New(append(opts, tracker.WithObserver(a.events))...); err != nil {
+		t.Fatal(err)
+	}
+	if a.conns.Connector, err = b.connector(a.source); err != nil {
+		t.Fatal(err)
+	}
+	a.db = driverwrap.OpenDB(a.conns, driverwrap.WithTracker(a.tracker), driverwrap.WithName("shop"))
+	var cancel context.CancelFunc
+	a.ctx, cancel = context.WithCancel(context.Background())
+	t.Cleanup(func() {
+		cancel()
+		a.shutDown()
+	})
+	return a
+}
+
+// shutDown releases what the program leaked, since nothing in it can.
+func (a *app) shutDown() {
+	a.tasks.Wait()
+	for _, release := range a.leftovers {
+		if err := release(); err != nil {
+			a.t.Error(err)
+		}
+	}
+	// The program's context has ended, and with it its transactions; but
+	// that is database/sql's doing, in goroutines of its own.
+	eventually(a.t, "transactions end with their context", func() bool {
+		return a.open(tracker.KindTx) == 0
+	})
+	if err := a.db.Close(); err != nil {
+		a.t.Error(err)
+	}
+	a.conns.closeAll()
+}
+
+// verify is how a test ends whose program gave everything back: it closes the
+// DB, and the tracker must know of nothing that is left.
+func (a *app) verify() {
+	a.t.Helper()
+	a.tasks.Wait()
+	a.wantQuiet()
+	if err := a.db.Close(); err != nil {
+		a.t.Error(err)
+	}
+	a.tracker.AssertNoLeaks(a.t, tracker.IncludeDBs())
+	if pools := a.tracker.Snapshot().Pools; len(pools) > 0 {
+		a.t.Errorf("pools are left after the DB was closed: %+v", pools)
+	}
+	if r := a.tracker.Close(); !r.Empty() {
+		a.t.Errorf("exit report:\n%s", r)
+	}
+}
+
+// wantQuiet checks the pool of a program at rest: connections in use and idle
+// are those of database/sql, and none is in use.
+func (a *app) wantQuiet() {
+	a.t.Helper()
+	a.tracker.AssertNoLeaks(a.t)
+	p, s := a.pool(), a.db.Stats()
+	if p.InUse != 0 || s.InUse != 0 || p.Idle != s.Idle {
+		a.t.Errorf("connections in use %d, idle %d; database/sql counts %d and %d", p.InUse, p.Idle, s.InUse, s.Idle)
+	}
+}
+
+// pool is what the tracker says of the program's DB.
+func (a *app) pool() tracker.Pool {
+	for _, p := range a.tracker.Snapshot().Pools {
+		if p.Name == "shop" {
+			return p
+		}
+	}
+	return tracker.Pool{}
+}
+
+// open counts the open handles of a kind.
+func (a *app) open(k tracker.Kind) int { return a.pool().Open[k] }
+
+// spawn runs a goroutine of the program.
+func (a *app) spawn(task func() error) {
+	a.tasks.Go(func() {
+		if err := task(); err != nil {
+			a.t.Error(err)
+		}
+	})
+}
+
+// must stops the test if something failed that has nothing to do with it.
+func (a *app) must(err error) {
+	a.t.Helper()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// exec runs a statement outside of the program.
+func (a *app) exec(query string) error {
+	dsn := a.source
+	if a.server != "" {
+		dsn = servers[a.server].AdminDSN
+	}
+	db, err := sql.Open(a.driver, dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(query)
+	return err
+}
+
+// connKeeper is the driver's connector. It keeps the connections, so that the
+// test can close those that the program lost: they, and goroutines that
+// drivers run for them, would be there for as long as the test binary.
+type connKeeper struct {
+	driver.Connector
+	// connecting, if set, is called before each new connection.
+	connecting func()
+
+	mu    sync.Mutex
+	conns []driver.Conn
+}
+
+func (k *connKeeper) Connect(ctx context.Context) (driver.Conn, error) {
+	if k.connecting != nil {
+		k.connecting()
+	}
+	c, err := k.Connector.Connect(ctx)
+	if err == nil {
+		k.mu.Lock()
+		k.conns = append(k.conns, c)
+		k.mu.Unlock()
+	}
+	return c, err
+}
+
+// closeAll closes the connections. Most are closed already: errors tell
+// nothing.
+func (k *connKeeper) closeAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.conns {
+		_ = c.Close()
+	}
+}
+
+// eventLog is an observer that keeps everything it is told.
+type eventLog struct {
+	mu     sync.Mutex
+	events []tracker.Event
+}
+
+// Observe keeps an event.
+func (l *eventLog) Observe(e tracker.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
+}
+
+func (l *eventLog) all() []tracker.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]tracker.Event(nil), l.events...)
+}
+
+// kinds are the kinds of the events, in order.
+func (l *eventLog) kinds() []tracker.EventKind {
+	var kinds []tracker.EventKind
+	for _, e := range l.all() {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+// eventually polls a condition. In a bubble the time between two looks passes
+// at once, elsewhere it is short.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	pause, patience := 10*time.Millisecond, time.Minute
+	if inBubble() {
+		pause, patience = 5*time.Second, time.Hour
+	}
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// inBubble tells whether the caller is in a bubble of testing/synctest, where
+// it is the year 2000.
+func inBubble() bool { return time.Now().Year() < 2010 }

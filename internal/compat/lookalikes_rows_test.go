@@ -1,0 +1,153 @@
+package compat
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+var rowsLookalikes = []lookalike{
+	{name: "next to the end", run: nextToTheEnd},
+	{name: "context cancelled", run: contextCancelled},
+	{name: "row scanned, all outcomes", run: rowScanned},
+	{name: "close in a helper", run: closeInHelper},
+	{name: "close in a closure", run: closeInClosure},
+	{name: "close in a goroutine", run: closeInGoroutine},
+	{name: "hidden statement", run: hiddenStatement},
+	{name: "streaming export", run: streamingExport},
+}
+
+func nextToTheEnd(a *app) error {
+	rows, err := a.db.Query("SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+func contextCancelled(a *app) error {
+	ctx, cancel := context.WithCancel(a.ctx)
+	defer cancel()
+	rows, err := a.db.QueryContext(ctx, "SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	rows.Next()
+	return nil
+}
+
+func rowScanned(a *app) error {
+	canceled, cancel := context.WithCancel(a.ctx)
+	cancel()
+	byID := a.bind("SELECT name FROM item WHERE id = ?")
+	var name string
+	var number int
+	for _, q := range []struct {
+		row  *sql.Row
+		into any
+		ok   func(error) bool
+	}{
+		{a.db.QueryRow(byID, 1), &name, func(err error) bool { return err == nil && name == "item 1" }},
+		{a.db.QueryRow(byID, -1), &name, func(err error) bool { return errors.Is(err, sql.ErrNoRows) }},
+		{a.db.QueryRow(byID, 1), &number, func(err error) bool { return err != nil }},
+		{a.db.QueryRow("SELECT nothing FROM nowhere"), &name, func(err error) bool { return err != nil }},
+		{a.db.QueryRowContext(canceled, byID, 1), &name, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		{a.db.QueryRow("SELECT name FROM item"), &name, func(err error) bool { return err == nil }},
+	} {
+		if err := q.row.Scan(q.into); !q.ok(err) {
+			return fmt.Errorf("scan into %T: %w", q.into, err)
+		}
+	}
+	return nil
+}
+
+func closeInHelper(a *app) error {
+	rows, err := a.db.Query("SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	return count(rows)
+}
+
+func count(rows *sql.Rows) error {
+	rows.Next()
+	return rows.Close()
+}
+
+func closeInClosure(a *app) (err error) {
+	rows, err := a.db.Query("SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	rows.Next()
+	return rows.Err()
+}
+
+func closeInGoroutine(a *app) error {
+	rows, err := a.db.Query("SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	a.spawn(func() error { return count(rows) })
+	return nil
+}
+
+// hiddenStatement runs a query that some drivers prepare: one handle, not two.
+func hiddenStatement(a *app) error {
+	rows, err := a.db.Query(a.bind("SELECT id FROM item WHERE id > ?"), 10) // place: hidden statement
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	p := a.pool()
+	if p.Open[tracker.KindRows] != 1 || p.Open[tracker.KindStmt] != 0 {
+		a.t.Errorf("open: %v, want one rows", p.Open)
+	}
+	open := a.tracker.Snapshot().Open
+	for _, f := range open {
+		if f.Kind != tracker.KindDB && (f.Kind != tracker.KindRows || len(f.Children) > 0 || !at(f.Site, placeOf(a.t, "hidden statement"))) {
+			a.t.Errorf("open:\n%s", f)
+		}
+	}
+	return nil
+}
+
+// streamingExport is slow but never idle for as long as the threshold.
+func streamingExport(a *app) error {
+	rows, err := a.db.Query("SELECT id FROM item") // place: streaming export
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		a.stays(tracker.DefaultThreshold - 6*time.Second)
+		a.wantOpen(tracker.KindRows, "streaming export")
+	}
+	if n != items {
+		return fmt.Errorf("%d rows: %w", n, rows.Err())
+	}
+	return rows.Err()
+}
+
+// wantOpen: the one handle in use is of the kind, and of the marked line.
+func (a *app) wantOpen(k tracker.Kind, place string) tracker.Finding {
+	a.t.Helper()
+	var open []tracker.Finding
+	for _, f := range a.tracker.Snapshot().Open {
+		if f.Kind != tracker.KindDB {
+			open = append(open, f)
+		}
+	}
+	if len(open) != 1 || open[0].Kind != k || open[0].Count != 1 || !at(open[0].Site, placeOf(a.t, place)) {
+		a.t.Fatalf("want 1 %v open, of the line marked %q; got\n%s", k, place, describe(open))
+	}
+	return open[0]
+}

@@ -1,0 +1,51 @@
+package compat
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/dbleaks-go/dbleaks/internal/dbserver"
+)
+
+// TestMain runs the tests with one server of each kind, and fails if a
+// goroutine is left when all is over.
+func TestMain(m *testing.M) {
+	code, err := runWithServers(m)
+	if err == nil {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func runWithServers(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	for _, start := range []func(context.Context, dbserver.Options) (*dbserver.Server, error){
+		dbserver.StartMariaDB, dbserver.StartPostgres,
+	} {
+		s, err := start(ctx, dbserver.Options{})
+		if err != nil {
+			return 1, err
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+		}()
+		servers[s.Name] = s
+	}
+	for _, b := range backends {
+		if err := b.prepare(ctx); err != nil {
+			return 1, fmt.Errorf("prepare %s: %w", b.name, err)
+		}
+	}
+	return m.Run(), nil
+}
