@@ -5,14 +5,14 @@ package callstack
 
 import (
 	"hash/maphash"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
 )
 
-// MaxDepth is the number of program counters kept of a stack.
+// MaxDepth is the number of program counters kept of a stack. The assembly
+// knows it too.
 const MaxDepth = 64
 
 // DefaultLimit is the number of distinct stacks that a [Table] keeps.
@@ -21,7 +21,9 @@ const DefaultLimit = 16384
 // Stack is one distinct call stack of a [Table]. It is immutable but for
 // Ended, and safe for concurrent use.
 type Stack struct {
-	pcs []uintptr
+	pcs  []uintptr
+	hash uint64
+	next *Stack // in the table's bucket; set before the stack is published
 	// Origin tells which database/sql method the application called.
 	Origin Origin
 	// Ended counts the statements and pools opened with this stack that were
@@ -41,8 +43,8 @@ func (s *Stack) Frames() []Frame {
 	return s.frames()
 }
 
-func newStack(pcs []uintptr) *Stack {
-	s := &Stack{pcs: slices.Clone(pcs)}
+func newStack(pcs []uintptr, hash uint64) *Stack {
+	s := &Stack{pcs: slices.Clone(pcs), hash: hash}
 	// The origin is needed at once, the frames by reports only.
 	s.Origin = originOf(expand(s.pcs))
 	s.frames = sync.OnceValue(func() []Frame { return expand(s.pcs) })
@@ -51,16 +53,17 @@ func newStack(pcs []uintptr) *Stack {
 
 // Table interns stacks: equal program counters give the same *Stack. The zero
 // value is ready to use. It is safe for concurrent use; a stack that is known
-// already takes a read lock only.
+// already is found without a lock.
 type Table struct {
 	// Limit is the number of distinct stacks kept; 0 means DefaultLimit. Set
 	// it before first use.
 	Limit int
 
-	mu       sync.RWMutex
-	stacks   map[uint64][]*Stack // by hash; full comparison within
-	n        int
+	buckets  [4096]atomic.Pointer[Stack] // by hash; each a list, the latest first
 	overflow atomic.Uint64
+
+	mu sync.Mutex // held to add
+	n  int
 }
 
 var seed = maphash.MakeSeed()
@@ -68,13 +71,9 @@ var seed = maphash.MakeSeed()
 // Capture returns the stack of the calling goroutine.
 func (t *Table) Capture() *Stack {
 	var buf [MaxDepth]uintptr
-	// Skip runtime.Callers and Capture; expand drops the module's own frames.
-	pcs := buf[:runtime.Callers(2, buf[:])]
+	pcs := buf[:walk(&buf)]
 	h := hash(pcs)
-	t.mu.RLock()
-	s := find(t.stacks[h], pcs)
-	t.mu.RUnlock()
-	if s != nil {
+	if s := find(t.bucket(h).Load(), h, pcs); s != nil {
 		return s
 	}
 	return t.add(h, pcs)
@@ -84,11 +83,17 @@ func (t *Table) Capture() *Stack {
 // Such a stack is as complete as any other and is freed with its handle.
 func (t *Table) Overflow() uint64 { return t.overflow.Load() }
 
+func (t *Table) bucket(h uint64) *atomic.Pointer[Stack] {
+	return &t.buckets[h%uint64(len(t.buckets))]
+}
+
 func (t *Table) add(h uint64, pcs []uintptr) *Stack {
-	s := newStack(pcs) // symbolises; not under the lock
+	s := newStack(pcs, h) // symbolises; not under the lock
+	b := t.bucket(h)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known := find(t.stacks[h], pcs); known != nil {
+	first := b.Load()
+	if known := find(first, h, pcs); known != nil {
 		return known
 	}
 	limit := t.Limit
@@ -99,17 +104,15 @@ func (t *Table) add(h uint64, pcs []uintptr) *Stack {
 		t.overflow.Add(1)
 		return s
 	}
-	if t.stacks == nil {
-		t.stacks = make(map[uint64][]*Stack)
-	}
 	t.n++
-	t.stacks[h] = append(t.stacks[h], s)
+	s.next = first
+	b.Store(s)
 	return s
 }
 
-func find(stacks []*Stack, pcs []uintptr) *Stack {
-	for _, s := range stacks {
-		if slices.Equal(s.pcs, pcs) {
+func find(s *Stack, h uint64, pcs []uintptr) *Stack {
+	for ; s != nil; s = s.next {
+		if s.hash == h && slices.Equal(s.pcs, pcs) {
 			return s
 		}
 	}
@@ -117,9 +120,6 @@ func find(stacks []*Stack, pcs []uintptr) *Stack {
 }
 
 func hash(pcs []uintptr) uint64 {
-	if len(pcs) == 0 {
-		return 0
-	}
-	b := unsafe.Slice((*byte)(unsafe.Pointer(&pcs[0])), uintptr(len(pcs))*unsafe.Sizeof(pcs[0]))
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(pcs))), uintptr(len(pcs))*unsafe.Sizeof(uintptr(0)))
 	return maphash.Bytes(seed, b)
 }
