@@ -3,9 +3,9 @@ package httpdebug
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -30,7 +30,11 @@ func serveAsset(_ *handler, v *visit) error {
 
 // filter reads the filter from the request's query string.
 func (v *visit) filter() (report.Filter, error) {
-	f, err := report.ParseFilter(v.r.URL.Query())
+	q, err := url.ParseQuery(v.r.URL.RawQuery)
+	if err != nil {
+		return report.Filter{}, failf(http.StatusBadRequest, "the query string is malformed: %s", report.Clean(err.Error()))
+	}
+	f, err := report.ParseFilter(q)
 	if err != nil {
 		return f, failf(http.StatusBadRequest, "%s", report.Clean(err.Error()))
 	}
@@ -50,11 +54,11 @@ func (h *handler) serveJSON(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(d, "", "  ")
+	data, err := d.EncodeJSON()
 	if err != nil {
 		return err
 	}
-	v.write(http.StatusOK, "application/json", append(data, '\n'))
+	v.write(http.StatusOK, "application/json", data)
 	return nil
 }
 

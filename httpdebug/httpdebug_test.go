@@ -42,6 +42,7 @@ func TestEndpoints(t *testing.T) {
 		{"wrong age", get("json?min_age=1"), 400, textType, `dbleaks: parameter min_age: "1" is no duration`},
 		{"wrong state", get("text?state=x"), 400, textType, "dbleaks: parameter state:"},
 		{"pool twice", get("pprof?pool=a&pool=b"), 400, textType, "dbleaks: parameter pool: given 2 times"},
+		{"malformed query", get("?kind=%zz"), 400, textType, "dbleaks: the query string is malformed"},
 		{"wrong seconds", get("pprof?seconds=x"), 400, textType, `dbleaks: parameter seconds: "x" is no number`},
 		{"POST", request("POST", prefix), 405, textType, "dbleaks: POST is not possible here"},
 		{"DELETE", request("DELETE", prefix+"json"), 405, textType, "GET or HEAD"},
@@ -195,7 +196,7 @@ func TestRegisterWithoutSlash(t *testing.T) {
 func TestPprofLineIsOneWord(t *testing.T) {
 	h := testHandler(reporttest.Snapshot())
 	h.prefix = ""
-	r := request("GET", "/x';touch%20y;'/?func=';z;'")
+	r := request("GET", "/x';touch%20y;'/?func=%27%3Bz%3B%27")
 	page := serve(h, r).Body.String()
 	_, line, _ := strings.Cut(page, "go tool pprof &#39;")
 	line, _, _ = strings.Cut(line, "</code>")

@@ -38,9 +38,20 @@ type Filter struct {
 	Function string
 }
 
+// ParamError is an error about one parameter of a filter.
+type ParamError struct {
+	Name string // of the parameter
+	Err  error
+}
+
+func (e *ParamError) Error() string { return "parameter " + e.Name + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong with the parameter's value.
+func (e *ParamError) Unwrap() error { return e.Err }
+
 // ParseFilter reads a filter from a query string. Empty values count as not
 // given, as a form sends them, and parameters that are no filter are ignored.
-// An error names the parameter.
+// An error is a [ParamError].
 func ParseFilter(q url.Values) (Filter, error) {
 	var f Filter
 	for _, p := range []struct {
@@ -59,10 +70,10 @@ func ParseFilter(q url.Values) (Filter, error) {
 			continue
 		case 1:
 		default:
-			return Filter{}, fmt.Errorf("parameter %s: given %d times", p.name, len(values))
+			return Filter{}, &ParamError{p.name, fmt.Errorf("given %d times", len(values))}
 		}
 		if err := p.set(values[0]); err != nil {
-			return Filter{}, fmt.Errorf("parameter %s: %w", p.name, err)
+			return Filter{}, &ParamError{p.name, err}
 		}
 	}
 	return f, nil

@@ -19,11 +19,11 @@ func build(s tracker.Snapshot) report.Document {
 
 func encode(t *testing.T, d report.Document) []byte {
 	t.Helper()
-	data, err := json.MarshalIndent(d, "", "  ")
+	data, err := d.EncodeJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(data, '\n')
+	return data
 }
 
 func TestGolden(t *testing.T) {
@@ -143,6 +143,26 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%s became %s", data, data2)
 		}
 	})
+}
+
+func TestSafeJSON(t *testing.T) {
+	data := encode(t, build(reporttest.Hostile()))
+	if _, err := report.Decode(data); err != nil {
+		t.Fatal(err)
+	}
+	checkText(t, string(data))
+	for _, text := range []string{"plain größe 数", "\u009b31m\u202e\x7f\u200b\U000e0041\ufffd", "a\tb\n\\ \""} {
+		raw, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe := report.SafeJSON(raw)
+		checkText(t, string(safe))
+		var got string
+		if err := json.Unmarshal(safe, &got); err != nil || got != text {
+			t.Errorf("%q became %q, error %v", text, got, err)
+		}
+	}
 }
 
 // Library frames are those in front of the site and the standard library.
