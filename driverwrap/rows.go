@@ -18,9 +18,15 @@ type rows struct {
 	conn  *conn
 }
 
-func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, by *record.Hidden) driver.Rows {
+// wrapRows wraps the rows of a query, which ran on the statement unless it is
+// nil.
+func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, on *stmt) driver.Rows {
 	r := &rows{inner: inner, conn: c}
-	c.rec.Rows(ctx, &r.Anchor, query, by)
+	if on != nil {
+		c.rec.Rows(ctx, &r.Anchor, query, on.hidden, &on.Anchor)
+	} else {
+		c.rec.Rows(ctx, &r.Anchor, query, nil, nil)
+	}
 	return withColumnScanner(r)
 }
 

@@ -34,6 +34,8 @@ func (t *Tracker) leftovers(proof Proof, dbs bool, ignore func(record.ID) bool) 
 		for _, v := range withoutCopies(views) {
 			switch {
 			case v.LongLived != "" && !v.Lost, ignore != nil && ignore(v.ID):
+			case v.Serving:
+				// Its rows are left, and it ends with them.
 			case db != nil && v.Kind == record.KindStmt:
 				// Closing the DB closes its idle connections with their
 				// statements.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"slices"
 	"time"
 	"weak"
 
@@ -50,7 +51,10 @@ type View struct {
 	Overdue, Lost bool
 	// Copy is set for a statement that database/sql prepared again on
 	// another connection: the application holds one Stmt for all of them.
-	Copy     bool
+	Copy bool
+	// Serving is set for a statement whose rows are open. The application
+	// may have closed it: the driver is told when the rows are closed.
+	Serving  bool
 	Children []ChildView
 
 	conn   *Conn
@@ -144,13 +148,18 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 			continue
 		}
 		v := judge(h.view(policy))
-		v.Copy = isCopy
+		v.Copy, v.Serving = isCopy, c.serving(h)
 		views = append(views, v)
 	}
 	if root != nil {
 		views = append(views, *root)
 	}
 	return views
+}
+
+// serving reports whether rows are open that run on the statement.
+func (c *Conn) serving(stmt *Handle) bool {
+	return slices.ContainsFunc(c.open, func(h *Handle) bool { return h.on == stmt.seq })
 }
 
 // collect asks the garbage collector about aged rows, and hands over young
