@@ -15,7 +15,7 @@ import (
 type checklist struct {
 	items []item
 	// wrong are findings at lines where nothing is planted, by their ID.
-	// They stay even if they are over: they were listed.
+	// They stay when they are over: they were listed.
 	wrong map[string]tracker.Finding
 }
 
@@ -120,14 +120,18 @@ func (c *checklist) check(due bool) error {
 	var errs []error
 	if due {
 		for _, i := range c.missing() {
-			errs = append(errs, fmt.Errorf("%v leak %s, %v: %s, want %v, %d of %d", i.kind, i.name, i.place, i.status(), i.state, i.times, i.times))
+			errs = append(errs, fmt.Errorf("%v leak %s at %v: %s; it should be %v", i.kind, i.name, i.place, i.status(), i.state))
 		}
 	}
-	wrong := slices.SortedFunc(maps.Values(c.wrong), func(a, b tracker.Finding) int { return cmp.Compare(a.ID, b.ID) })
-	for _, f := range wrong {
-		errs = append(errs, notPlanted("listed", f))
+	for _, f := range c.notPlanted() {
+		errs = append(errs, errors.New(notPlanted(f)))
 	}
 	return errors.Join(errs...)
+}
+
+// notPlanted are the findings that should not be there, in a stable order.
+func (c *checklist) notPlanted() []tracker.Finding {
+	return slices.SortedFunc(maps.Values(c.wrong), func(a, b tracker.Finding) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // verdict is the checklist in a line.
@@ -136,17 +140,16 @@ func (c *checklist) verdict() string {
 		len(c.items)-len(c.missing()), len(c.items), len(c.wrong), len(innocents))
 }
 
-// checkReport returns an error for each leftover that no bug has left.
-func (c *checklist) checkReport(r tracker.Report) error {
-	var errs []error
+// updateAtExit takes in the exit report, in which nothing innocent may be
+// either.
+func (c *checklist) updateAtExit(r tracker.Report) {
 	for _, f := range r.Findings {
 		if c.planted(f) == nil {
-			errs = append(errs, notPlanted("left at exit", f))
+			c.wrong[f.ID] = f
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func notPlanted(what string, f tracker.Finding) error {
-	return fmt.Errorf("%s though nothing is planted there: %v at %s:%d, %v (%s)", what, f.Kind, f.Site.File, f.Site.Line, f.State, f.Reason)
+func notPlanted(f tracker.Finding) string {
+	return fmt.Sprintf("listed though nothing is planted there: %v at %s:%d, %v (%s)", f.Kind, f.Site.File, f.Site.Line, f.State, f.Reason)
 }

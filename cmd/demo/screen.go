@@ -69,10 +69,10 @@ func (s *screen) update(c *checklist, p progress) {
 			note(i.name, line)
 		}
 	}
-	for id, f := range c.wrong {
-		line := "! " + notPlanted("listed", f).Error()
+	for _, f := range c.notPlanted() {
+		line := "! " + notPlanted(f)
 		lines = append(lines, line)
-		note(id, line)
+		note(f.ID, line)
 	}
 	if s.live {
 		s.redraw(append(lines, "", c.verdict(), p.String()))
