@@ -18,15 +18,9 @@ type rows struct {
 	conn  *conn
 }
 
-// wrapRows wraps the rows of a query, which ran on the statement unless it is
-// nil.
-func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, on *stmt) driver.Rows {
+func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, by *record.Hidden) driver.Rows {
 	r := &rows{inner: inner, conn: c}
-	if on != nil {
-		c.rec.Rows(ctx, &r.Anchor, query, on.hidden, &on.Anchor)
-	} else {
-		c.rec.Rows(ctx, &r.Anchor, query, nil, nil)
-	}
+	c.rec.Rows(ctx, &r.Anchor, query, by)
 	return withColumnScanner(r)
 }
 

@@ -89,7 +89,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err != nil {
 		return inner, err
 	}
-	return s.conn.wrapRows(ctx, inner, s.text, s), nil
+	return s.conn.wrapRows(ctx, inner, s.text, s.hidden), nil
 }
 
 func (s *stmt) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {

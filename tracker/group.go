@@ -154,11 +154,13 @@ func frames(in []callstack.Frame) []Frame {
 	return out
 }
 
-// sortFindings puts the surest first, then the most, then the oldest.
+// sortFindings puts the surest first: leaked before overdue, and among them
+// what is proven in itself, then the most, then the oldest.
 func sortFindings(fs []Finding) {
 	slices.SortFunc(fs, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(b.State, a.State),
+			cmp.Compare(surety(b.Proof), surety(a.Proof)),
 			cmp.Compare(b.Count, a.Count),
 			cmp.Compare(b.Age, a.Age),
 			cmp.Compare(a.ID, b.ID),
@@ -174,4 +176,11 @@ func roundAge(d time.Duration) time.Duration {
 		return d.Round(100 * time.Millisecond)
 	}
 	return d.Round(time.Second)
+}
+
+func surety(p Proof) int {
+	if p == ProofUnreachable {
+		return 1
+	}
+	return 0
 }

@@ -128,3 +128,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		runtime.GC()
 	}
 }
+
+func contains(s string, parts ...string) bool {
+	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(s, part) })
+}

@@ -18,7 +18,7 @@ type Report struct {
 func (r Report) Empty() bool { return len(r.Findings) == 0 }
 
 // leftovers describes everything that is open, DBs only if asked for, except
-// what is held on purpose and what ignore says.
+// what is held on purpose, what ignore says, and what may have been closed.
 func (t *Tracker) leftovers(proof Proof, dbs bool, ignore func(record.ID) bool) Report {
 	cfg := t.cfg.Load()
 	var left []record.View
@@ -34,8 +34,9 @@ func (t *Tracker) leftovers(proof Proof, dbs bool, ignore func(record.ID) bool) 
 		for _, v := range withoutCopies(views) {
 			switch {
 			case v.LongLived != "" && !v.Lost, ignore != nil && ignore(v.ID):
-			case v.Serving:
-				// Its rows are left, and it ends with them.
+			case v.Deferred:
+				// What holds its connection is left; whether it is closed
+				// will be seen when that is given back.
 			case db != nil && v.Kind == record.KindStmt:
 				// Closing the DB closes its idle connections with their
 				// statements.

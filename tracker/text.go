@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
 
 // String describes the report for people, one paragraph for each finding; it
@@ -66,12 +69,22 @@ func (f Finding) describe(b *strings.Builder) {
 		item("inside", fmt.Sprintf("%d %s, %s:%d", c.Count, c.Kind, c.Site.File, c.Site.Line))
 	}
 	b.WriteString("  stack\n")
-	for _, fr := range f.Stack {
-		if fr.Function == "testing.tRunner" || strings.HasPrefix(fr.Function, "runtime.") {
-			break // what started the goroutine tells nothing
-		}
+	for _, fr := range withoutStart(f.Stack) {
 		fmt.Fprintf(b, "    %s\n        %s:%d\n", fr.Function, fr.File, fr.Line)
 	}
+}
+
+// starters are the packages that call an application's outermost function.
+var starters = []string{"runtime", "testing", "testing/synctest", "internal/synctest", "net/http", "sync"}
+
+// withoutStart cuts the outer end of a stack: what started the goroutine, or
+// serves HTTP, tells nothing.
+func withoutStart(stack []Frame) []Frame {
+	n := len(stack)
+	for n > 1 && slices.Contains(starters, callstack.Frame{Function: stack[n-1].Function}.Package()) {
+		n--
+	}
+	return stack[:n]
 }
 
 // maxSource is the size of the largest source file that is read for a line.

@@ -36,8 +36,6 @@ type Handle struct {
 	Mark
 	terms *Terms
 	query string
-	// on is the seq of the statement that rows run on, if it is a handle.
-	on uint64
 	report
 
 	// How the garbage collector's word is had, for rows: young keeps the
@@ -63,25 +61,21 @@ func (c *Conn) Tx(ctx context.Context, a *Anchor) {
 		return
 	}
 	m, terms := c.markHere(ctx)
-	c.opened(a, Handle{kind: KindTx, Mark: m, terms: terms})
+	c.opened(a, KindTx, m, terms, "")
 }
 
-// Rows records that a query on c returned rows. If it runs on a statement,
-// that is a hidden one, by, or a handle, on; the other is nil or zero.
-func (c *Conn) Rows(ctx context.Context, a *Anchor, query string, by *Hidden, on *Anchor) {
+// Rows records that a query on c returned rows. by is the hidden statement
+// that the query runs on, or nil.
+func (c *Conn) Rows(ctx context.Context, a *Anchor, query string, by *Hidden) {
 	if c == nil || c.pool.reg.Off() {
 		return
 	}
-	h := Handle{kind: KindRows, query: query, young: a}
-	if on != nil {
-		h.on = on.seq
-	}
 	if by != nil {
-		h.Mark, h.terms = by.mark, by.terms
-	} else {
-		h.Mark, h.terms = c.markHere(ctx)
+		c.opened(a, KindRows, by.mark, by.terms, query)
+		return
 	}
-	c.opened(a, h)
+	m, terms := c.markHere(ctx)
+	c.opened(a, KindRows, m, terms, query)
 }
 
 // Hidden is a statement that database/sql prepared by itself, to run one
@@ -102,20 +96,21 @@ func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) *Hidden {
 	if o.Method != callstack.MethodPrepare && o.Method != callstack.MethodRebind && !o.Stmt {
 		return &Hidden{mark: m, terms: terms}
 	}
-	c.opened(a, Handle{kind: KindStmt, Mark: m, terms: terms, query: query})
+	c.opened(a, KindStmt, m, terms, query)
 	return nil
 }
 
-// opened adds a record like the one given.
-func (c *Conn) opened(a *Anchor, like Handle) {
+func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++
 	c.acq.fresh = false
 	h := c.spareLocked()
-	*h = like
-	h.conn, h.seq = c, c.seq
-	list := c.listOf(h.kind)
+	*h = Handle{conn: c, seq: c.seq, kind: kind, Mark: m, terms: terms, query: query}
+	if kind == KindRows {
+		h.young = a
+	}
+	list := c.listOf(kind)
 	h.index = len(*list)
 	*list = append(*list, h)
 	a.h, a.seq = h, h.seq

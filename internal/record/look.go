@@ -2,7 +2,6 @@ package record
 
 import (
 	"cmp"
-	"slices"
 	"time"
 	"weak"
 
@@ -52,9 +51,10 @@ type View struct {
 	// Copy is set for a statement that database/sql prepared again on
 	// another connection: the application holds one Stmt for all of them.
 	Copy bool
-	// Serving is set for a statement whose rows are open. The application
-	// may have closed it: the driver is told when the rows are closed.
-	Serving  bool
+	// Deferred is set for a statement on a connection in use. The application
+	// may have closed it: database/sql tells the driver when the connection
+	// is released.
+	Deferred bool
 	Children []ChildView
 
 	conn   *Conn
@@ -148,18 +148,13 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 			continue
 		}
 		v := judge(h.view(policy))
-		v.Copy, v.Serving = isCopy, c.serving(h)
+		v.Copy, v.Deferred = isCopy, c.inUse
 		views = append(views, v)
 	}
 	if root != nil {
 		views = append(views, *root)
 	}
 	return views
-}
-
-// serving reports whether rows are open that run on the statement.
-func (c *Conn) serving(stmt *Handle) bool {
-	return slices.ContainsFunc(c.open, func(h *Handle) bool { return h.on == stmt.seq })
 }
 
 // collect asks the garbage collector about aged rows, and hands over young
