@@ -43,6 +43,10 @@ func TestDemo(t *testing.T) {
 				t.Error(err)
 			}
 		}()
+		_, err = openDatabase(t.Context(), options{dsn: server.DSN})
+		if err == nil || !strings.Contains(err.Error(), "-dsn") || strings.Contains(err.Error(), server.App.Password) {
+			t.Errorf("an account that may not create databases: %v, want an error that names -dsn and no password", err)
+		}
 		before := schemas(t, server.AdminDSN)
 		out := runDemo(t, options{dsn: server.AdminDSN})
 		if !strings.Contains(out, "the MariaDB ") {
