@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -56,7 +57,13 @@ func useSQLite() (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	remove := func() error { return os.RemoveAll(dir) }
+	remove := func() error {
+		err := os.RemoveAll(dir)
+		if runtime.GOOS == "windows" {
+			return nil // it keeps files that are open, as the leaks' are
+		}
+		return err
+	}
 	// With a write-ahead log, rows that are never closed don't lock out
 	// those who write. Writers wait for each other.
 	const settings = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(off)"
