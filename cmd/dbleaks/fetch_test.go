@@ -48,7 +48,7 @@ func TestServiceThatCannotBeAsked(t *testing.T) {
 		{"broken off", brokenOff, "the reply broke off after 10 bytes: unexpected EOF"},
 		{"hangs up", hangUp, "cannot reach it: EOF"},
 		{"redirected to a page", redirected, "/login: not a dbleaks document"},
-		{"redirected for ever", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", 302) }, "stopped after 10 redirects"},
+		{"redirected for ever", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "stopped after 10 redirects"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
