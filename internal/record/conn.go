@@ -10,7 +10,7 @@ import (
 )
 
 // Op is a call into the driver.
-type Op uint32
+type Op uint8
 
 // The calls, by the name a report gives them.
 const (
@@ -38,11 +38,10 @@ type Conn struct {
 	pool *Pool
 	id   uint64
 
-	// calls counts up when a driver call begins and when it ends: it is odd
-	// while one is in progress. A reader that finds it changed knows that
-	// the connection was used, without a clock read per row.
+	// calls is the driver call in progress, in the lowest byte, and above it a
+	// counter of calls that began and ended. A reader that finds it changed
+	// knows that the connection was used, without a clock read per row.
 	calls atomic.Uint64
-	op    atomic.Uint32
 
 	mu    sync.Mutex // guards the rest against readers
 	inUse bool       // also read without mu by the goroutine that records
@@ -139,8 +138,7 @@ func (c *Conn) Enter(op Op) {
 	if c == nil {
 		return
 	}
-	c.op.Store(uint32(op))
-	c.calls.Store((c.calls.Load() + 1) | 1)
+	c.calls.Store((c.calls.Load()>>8+1)<<8 | uint64(op))
 }
 
 // Use is Enter for a call that needs the connection to be acquired. A
@@ -161,7 +159,7 @@ func (c *Conn) Leave() {
 	if c == nil {
 		return
 	}
-	c.calls.Store((c.calls.Load() | 1) + 1)
+	c.calls.Store((c.calls.Load()>>8 + 1) << 8)
 }
 
 // markHere says who opens a handle now, and on what terms. A call that

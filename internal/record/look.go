@@ -122,9 +122,7 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 		if !active {
 			v.Idle = max(0, now-max(c.activeAt, v.At))
 		}
-		if calls%2 == 1 {
-			v.Busy = Op(c.op.Load())
-		}
+		v.Busy = Op(calls & 0xff)
 		waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
 		old := policy.MaxAge > 0 && v.LongLived == "" && v.Age > policy.MaxAge
 		v.Overdue = c.inUse && (waiting || old)
