@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dbleaks-go/dbleaks/internal/callstack"
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
@@ -53,7 +52,7 @@ func advice(k Kind, site Frame, v *record.View) string {
 	case KindDB:
 		return fmt.Sprintf("open the DB of line %d once per process and share it, or Close it", site.Line)
 	}
-	if v != nil && v.Stack.Origin.Method != callstack.MethodConn {
+	if v != nil && !v.Stack.Origin.Conn {
 		return fmt.Sprintf("the call at line %d has not come back yet: look at what the database is doing", site.Line)
 	}
 	return fmt.Sprintf("add `defer conn.Close()` right after the error check that follows line %d", site.Line)

@@ -28,6 +28,9 @@ type Origin struct {
 	Transient bool
 	// Stmt is set for calls on a prepared statement.
 	Stmt bool
+	// Conn is set for calls that get a Conn or are made on one: the
+	// application holds the connection.
+	Conn bool
 }
 
 const sqlPackage = "database/sql"
@@ -55,6 +58,7 @@ func parseOrigin(function string) Origin {
 	o := Origin{
 		Transient: receiver == "DB" || receiver == "Stmt",
 		Stmt:      receiver == "Stmt",
+		Conn:      receiver == "Conn",
 	}
 	switch strings.TrimSuffix(method, "Context") {
 	case "Query":
@@ -70,7 +74,7 @@ func parseOrigin(function string) Origin {
 	case "Ping":
 		o.Method = MethodPing
 	case "Conn":
-		o.Method, o.Transient = MethodConn, false
+		o.Method, o.Transient, o.Conn = MethodConn, false, true
 	case "Begin", "BeginTx":
 		o.Method, o.Transient = MethodBegin, false
 	case "connectionOpener", "openNewConnection":

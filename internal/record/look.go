@@ -113,8 +113,11 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 	defer c.mu.Unlock()
 	calls := c.calls.Load()
 	active := calls != c.seenCalls
-	if sweep && active {
-		c.seenCalls, c.activeAt = calls, now
+	if sweep {
+		c.settleLocked()
+		if active {
+			c.seenCalls, c.activeAt = calls, now
+		}
 	}
 	judge := func(v View) View {
 		v.Pool, v.conn, v.ID.conn = c.pool, c, c.id
@@ -198,7 +201,7 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 		}
 	}
 	o := c.acq.Stack.Origin
-	if o.Method == callstack.MethodConn {
+	if o.Conn {
 		n.Conns++
 	}
 	if lost {
@@ -207,7 +210,7 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 	var root View
 	var self *Handle
 	switch {
-	case tx == nil && rows == nil || o.Method == callstack.MethodConn:
+	case tx == nil && rows == nil || o.Conn:
 		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn}
 		root.setTerms(policy, c.acq.terms)
 	case tx != nil:
