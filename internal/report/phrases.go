@@ -115,7 +115,7 @@ func (d Document) ThresholdWords() string {
 	for _, k := range Kinds {
 		s, ok := d.Thresholds[k]
 		switch {
-		case !ok:
+		case !ok, k == "row": // shares that of rows
 		case s > 0:
 			words = append(words, k+" "+Words(Seconds(s)))
 		default:

@@ -165,6 +165,27 @@ func TestSafeJSON(t *testing.T) {
 	}
 }
 
+func TestPoolGroups(t *testing.T) {
+	s := reporttest.Snapshot()
+	archive, orders := s.Pools[0], s.Pools[1]
+	other := orders
+	other.Source = "elsewhere"
+	s.Pools = []tracker.Pool{archive, orders, orders, other, archive, orders}
+	d := build(s)
+	groups := d.PoolGroups()
+	if len(groups) != 3 || groups[0].Count != 2 || groups[1].Count != 3 || groups[2].Count != 1 {
+		t.Fatalf("got %+v", groups)
+	}
+	g := groups[1]
+	want := report.Stats{MaxOpen: 30, Waits: 3702, WaitSeconds: 225}
+	if g.InUse != 24 || g.Idle != 6 || g.Overdue != 6 || g.Leaked != 9 || g.Open["rows"] != 18 || *g.Stats != want {
+		t.Errorf("the sums are %+v, %+v", g, g.Stats)
+	}
+	if d.Pools[1].Open["rows"] != 6 || d.Pools[1].Stats.MaxOpen != 10 {
+		t.Error("the document was changed")
+	}
+}
+
 // Library frames are those in front of the site and the standard library.
 func TestLibraryFrames(t *testing.T) {
 	d := build(reporttest.Snapshot())

@@ -102,8 +102,11 @@ func writePools(b *bytes.Buffer, d Document) {
 	}
 	t := newTable("POOL", "DRIVER", "SOURCE", ">IN USE", ">LIMIT", ">IDLE", ">WAITS", ">WAITED",
 		">OVERDUE", ">LEAKED", "OPEN HANDLES", "OPENED AT")
-	for _, p := range d.Pools {
+	for _, p := range d.PoolGroups() {
 		name := p.Name
+		if p.Count > 1 {
+			name = fmt.Sprintf("%s (%d alike)", name, p.Count)
+		}
 		if p.Closed {
 			name += " (closed)"
 		}
