@@ -3,6 +3,7 @@ package tracker_test
 import (
 	"database/sql"
 	"testing"
+	"time"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -35,4 +36,40 @@ func TestStatementClosedWhileItsConnectionIsBusy(t *testing.T) {
 			w.done(t)
 		})
 	}
+}
+
+// TestStatementsGoneWithTheirConnection: the pool closes the statements of a
+// connection that it closes; the application has given none back.
+func TestStatementsGoneWithTheirConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := watch(t)
+		busy := must[*sql.Tx](t)(w.BeginTx(tracker.LongLived(ctx, "keeps the pool swept"), nil))
+		for range 8 {
+			must[*sql.Stmt](t)(w.Prepare("select 1"))
+			pass(5 * time.Second)
+		}
+		w.events.expect(t, "overdue stmt×8")
+		w.SetMaxIdleConns(-1) // closes the connection that has them
+		pass(10 * time.Second)
+		w.events.expect(t, "overdue stmt×8")
+		if f := w.tracker.Snapshot().Findings; len(f) != 0 {
+			t.Errorf("findings %v", f)
+		}
+		busy.Rollback()
+		w.done(t)
+	})
+}
+
+func TestStatementClosedAfterItsConnection(t *testing.T) {
+	w := watch(t)
+	w.SetMaxIdleConns(-1)
+	conn := must[*sql.Conn](t)(w.Conn(ctx))
+	stmt := must[*sql.Stmt](t)(conn.PrepareContext(ctx, "select 1"))
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := stmt.Close(); err != nil {
+		t.Error(err)
+	}
+	w.done(t)
 }

@@ -51,6 +51,7 @@ type Conn struct {
 	// statements, each in no order.
 	open, stmts []*Handle
 	seq         uint64
+	endings     []ending
 	spare       []*Handle
 
 	// What the last sweep saw: the value of calls, and since when. The sweep
@@ -83,6 +84,7 @@ func (c *Conn) Acquired(ctx context.Context) {
 }
 
 func (c *Conn) acquireLocked(m Mark, terms *Terms) {
+	c.settleLocked()
 	c.seq++
 	c.inUse = true
 	c.acq = acquire{Mark: m, terms: terms, seq: c.seq, fresh: true}
@@ -120,9 +122,10 @@ func (c *Conn) Closed() {
 	if c.inUse {
 		c.releaseLocked()
 	}
-	for len(c.stmts) > 0 {
-		c.endLocked(c.stmts[len(c.stmts)-1])
+	for _, h := range c.stmts {
+		*h = Handle{conn: c} // so that a late End finds it ended
 	}
+	c.stmts, c.endings = nil, nil // gone with the connection, not given back
 	c.mu.Unlock()
 	c.pool.mu.Lock()
 	delete(c.pool.conns, c)

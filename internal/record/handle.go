@@ -103,6 +103,7 @@ func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) *Hidden {
 func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.settleLocked()
 	c.seq++
 	c.acq.fresh = false
 	h := c.spareLocked()
@@ -131,12 +132,37 @@ func (a *Anchor) End() {
 	}
 }
 
-func (c *Conn) endLocked(h *Handle) {
-	if h.key != "" {
-		c.pool.noteEnded(c.ended(h.key, h.At))
+// ending is the end of a statement that is not told yet. The pool closes the
+// statements of a connection that it is about to close: the application gave
+// none of these back.
+type ending struct {
+	stack *callstack.Stack
+	Ended
+}
+
+// settleLocked tells the ends of statements: their connection wasn't closed.
+func (c *Conn) settleLocked() {
+	for _, e := range c.endings {
+		e.stack.Ended.Add(1)
+		if e.Key != "" {
+			c.pool.noteEnded(e.Ended)
+		}
 	}
-	if h.kind == KindStmt {
-		h.Stack.Ended.Add(1)
+	clear(c.endings)
+	c.endings = c.endings[:0]
+}
+
+func (c *Conn) endLocked(h *Handle) {
+	var e Ended
+	if h.key != "" {
+		e = c.ended(h.key, h.At)
+	}
+	switch {
+	case h.kind == KindStmt:
+		c.endings = append(c.endings, ending{h.Stack, e})
+		c.pool.arm() // to be settled if nobody uses the connection
+	case h.key != "":
+		c.pool.noteEnded(e)
 	}
 	list := c.listOf(h.kind)
 	last := len(*list) - 1
