@@ -113,8 +113,11 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 	defer c.mu.Unlock()
 	calls := c.calls.Load()
 	active := calls != c.seenCalls
-	if sweep && active {
-		c.seenCalls, c.activeAt = calls, now
+	if sweep {
+		c.settleLocked()
+		if active {
+			c.seenCalls, c.activeAt = calls, now
+		}
 	}
 	judge := func(v View) View {
 		v.Pool, v.conn, v.ID.conn = c.pool, c, c.id
