@@ -24,7 +24,6 @@ func (h *handler) admit(v *visit) error {
 		if err := local(v.r); err != nil {
 			return failf(http.StatusForbidden, "refused, because %v.\n%s", err, howToAllow)
 		}
-		v.sensitive = true
 		return nil
 	}
 	view, sensitive, err := ask(h.allow, v.r)
@@ -49,8 +48,8 @@ and open it at localhost, or let the program decide who may look:
 
     httpdebug.Allow(func(r *http.Request) (view, sensitive bool) { … })`
 
-// Loopback is the rule by default, for use within [Allow]: it reports whether
-// the request comes from a loopback address, asks for localhost or a loopback
+// Loopback is the default rule of who may view, for use within [Allow]: it
+// reports whether the request comes from a loopback address, asks for localhost or a loopback
 // address, and bears no mark of a proxy.
 func Loopback(r *http.Request) bool { return local(r) == nil }
 

@@ -70,6 +70,18 @@ func TestDefaultGate(t *testing.T) {
 	}
 }
 
+// Who is let in by default sees no SQL text.
+func TestDefaultHidesSQL(t *testing.T) {
+	h := testHandler(reporttest.Snapshot())
+	for _, endpoint := range []string{"", "json", "text"} {
+		w := serve(h, get(endpoint))
+		wantStatus(t, w, 200)
+		if strings.Contains(w.Body.String(), "SELECT") {
+			t.Errorf("%q shows SQL text", endpoint)
+		}
+	}
+}
+
 // A refused visitor learns nothing but how to get in.
 func TestRefusalsKnowNothing(t *testing.T) {
 	r := get("nothing-here?kind=x")
@@ -149,8 +161,7 @@ func TestCrossSite(t *testing.T) {
 		{"json", []string{"Origin", "http://localhost:6060"}, 200},
 		{"json", []string{"Origin", "http://localhost:8080"}, 403},
 	}
-	everyone := Allow(func(*http.Request) (bool, bool) { return true, true })
-	for _, opts := range [][]Option{nil, {everyone}} {
+	for _, opts := range [][]Option{nil, {Allow(everything)}} {
 		h := testHandler(reporttest.Snapshot(), opts...)
 		for _, tt := range tests {
 			w := serve(h, get(tt.endpoint, tt.header...))

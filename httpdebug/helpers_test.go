@@ -18,6 +18,9 @@ func testHandler(s tracker.Snapshot, opts ...Option) *handler {
 	return h
 }
 
+// everything lets a visitor see whatever there is.
+func everything(*http.Request) (view, sensitive bool) { return true, true }
+
 // request is one from the machine itself. Each header is a name and a value.
 func request(method, target string, header ...string) *http.Request {
 	r := httptest.NewRequest(method, target, nil)

@@ -30,7 +30,7 @@
 // loopback host name (so that no other site's name, pointed at this machine,
 // gets in), and bears no mark of a proxy. A proxy on the same machine that
 // leaves no mark can't be told from a local visitor: don't let one forward
-// these paths. [Allow] replaces this rule.
+// these paths. Such a visitor sees no SQL text. [Allow] replaces this rule.
 //
 // In any case, a request that another site made the browser send is refused,
 // except for a plain link to the page, which is harmless: the page changes
@@ -70,10 +70,9 @@ func WithTracker(t *tracker.Tracker) Option {
 // Allow replaces the rule of who may look; see the package documentation for
 // the one by default, which is available as [Loopback]. f says of a request
 // whether it may view anything, and whether it may see what is sensitive: the
-// SQL text, which has no literals but names tables and columns. By default a
-// visitor who may view may see it. f is called for every request, from many
-// goroutines at once. If it panics the request is refused. A nil f means the
-// default.
+// SQL text, which has no literals but names tables and columns. By default
+// nobody may. f is called for every request, from many goroutines at once. If
+// it panics the request is refused. A nil f means the default.
 func Allow(f func(r *http.Request) (view, sensitive bool)) Option {
 	return func(h *handler) { h.allow = f }
 }

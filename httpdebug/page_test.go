@@ -22,7 +22,7 @@ func TestGolden(t *testing.T) {
 		"full": reporttest.Snapshot(), "quiet": reporttest.Quiet(), "hostile": reporttest.Hostile(), "empty": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := testHandler(s)
+			h := testHandler(s, Allow(everything))
 			page := serve(h, get(""))
 			wantStatus(t, page, 200)
 			reporttest.Golden(t, name+".html", page.Body.Bytes())
@@ -76,7 +76,7 @@ func checkMarkup(t *testing.T, page []byte) {
 
 // Each text is seen on the page as a text, and whole.
 func TestHostileNamesStayText(t *testing.T) {
-	h := testHandler(reporttest.Hostile())
+	h := testHandler(reporttest.Hostile(), Allow(everything))
 	h.process.Program += reporttest.Evil
 	h.process.Revision += reporttest.Evil
 	h.process.GoVersion += reporttest.Evil

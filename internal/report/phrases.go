@@ -98,15 +98,15 @@ func (s Stats) Limit() string {
 	return strconv.Itoa(s.MaxOpen)
 }
 
-// OpenWords lists the pool's open handles by kind, e.g. "2 × tx, 3 × rows".
-func (p Pool) OpenWords() string {
-	var words []string
+// OpenList lists the pool's open handles by kind: "2 × tx", "3 × rows".
+func (p Pool) OpenList() []string {
+	var list []string
 	for _, k := range Kinds {
 		if n := p.Open[k]; n > 0 {
-			words = append(words, Handles(n, k))
+			list = append(list, Handles(n, k))
 		}
 	}
-	return strings.Join(words, ", ")
+	return list
 }
 
 // ThresholdWords lists the thresholds, e.g. "conn 30s, tx 1m, rows never".

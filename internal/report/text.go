@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -115,7 +116,7 @@ func writePools(b *bytes.Buffer, d Document) {
 			limit, waits, waited = s.Limit(), strconv.FormatInt(s.Waits, 10), Words(Seconds(s.WaitSeconds))
 		}
 		t.add(name, p.Driver, p.Source, strconv.Itoa(p.InUse), limit, strconv.Itoa(p.Idle), waits, waited,
-			strconv.Itoa(p.Overdue), strconv.Itoa(p.Leaked), p.OpenWords(), p.Site.Short())
+			strconv.Itoa(p.Overdue), strconv.Itoa(p.Leaked), strings.Join(p.OpenList(), ", "), p.Site.Short())
 	}
 	b.WriteString("\nPOOLS\n")
 	t.write(b)
@@ -155,7 +156,7 @@ func writeFoot(b *bytes.Buffer, d Document) {
 		fmt.Fprintf(b, "Thresholds: %s.\n", words)
 	}
 	if d.QueriesHidden {
-		b.WriteString("SQL text is hidden from this reader.\n")
+		b.WriteString("SQL text is hidden from this reader; httpdebug.Allow decides who may see it.\n")
 	}
 	if d.UntrackedStacks > 0 {
 		fmt.Fprintf(b, "The table of call stacks is full: %d stacks were kept without sharing.\n", d.UntrackedStacks)
