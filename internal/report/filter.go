@@ -44,6 +44,7 @@ type ParamError struct {
 	Err  error
 }
 
+// Error names the parameter and says what is wrong with it.
 func (e *ParamError) Error() string { return "parameter " + e.Name + ": " + e.Err.Error() }
 
 // Unwrap returns what is wrong with the parameter's value.
