@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dbleaks-go/dbleaks/internal/words"
+
 	"github.com/dbleaks-go/dbleaks/internal/report"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -86,10 +88,10 @@ func pprofURL(r *http.Request, query string) string {
 
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page.html").Funcs(template.FuncMap{
-		"words":   report.Words,
+		"words":   words.Duration,
 		"seconds": report.Seconds,
 		"handles": report.Handles,
-		"plural":  report.Plural,
+		"plural":  words.Plural,
 		"kinds":   func() []string { return report.Kinds },
 		"states":  func() []string { return report.States },
 		"clock":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") },

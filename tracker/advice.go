@@ -3,9 +3,9 @@ package tracker
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 // reason says in words what is known of the finding's oldest handle.
@@ -17,11 +17,11 @@ func reason(g *group, s State) string {
 	case g.series != nil:
 		return fmt.Sprintf("growing: %s live from this line, none closed", series(g.series))
 	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
-		return fmt.Sprintf("idle for %v, threshold %v", roundAge(v.Idle), v.Threshold)
+		return fmt.Sprintf("idle for %s, threshold %s", words.Duration(v.Idle), words.Duration(v.Threshold))
 	case s == StateOverdue:
-		return fmt.Sprintf("in use for %v, longer than the maximum age", roundAge(v.Age))
+		return fmt.Sprintf("in use for %v, longer than the maximum age", words.Duration(v.Age))
 	case v.Busy != record.OpNone && v.Idle > 0:
-		return fmt.Sprintf("in a driver call (%v) for at least %v", v.Busy, roundAge(v.Idle))
+		return fmt.Sprintf("in a driver call (%v) for at least %v", v.Busy, words.Duration(v.Idle))
 	case v.Busy != record.OpNone:
 		return fmt.Sprintf("in a driver call (%v)", v.Busy)
 	case v.LongLived != "":
@@ -57,6 +57,3 @@ func advice(k Kind, site Frame, v *record.View) string {
 	}
 	return fmt.Sprintf("add `defer conn.Close()` right after the error check that follows line %d", site.Line)
 }
-
-// inWords writes a duration as reports do.
-func inWords(d time.Duration) string { return roundAge(d).String() }

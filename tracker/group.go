@@ -6,7 +6,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -166,16 +165,6 @@ func sortFindings(fs []Finding) {
 			cmp.Compare(a.ID, b.ID),
 		)
 	})
-}
-
-func roundAge(d time.Duration) time.Duration {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond)
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }
 
 func surety(p Proof) int {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 // Report says what was not given back, at exit or when an assertion was made.
@@ -71,7 +72,7 @@ func leftoverReason(v *record.View, dbClosed bool) string {
 	case v.Busy != record.OpNone:
 		return fmt.Sprintf("in a driver call (%v)", v.Busy)
 	}
-	return fmt.Sprintf("idle for %v", roundAge(v.Idle))
+	return "idle for " + words.Duration(v.Idle)
 }
 
 // withoutCopies drops the statements that database/sql prepared again on

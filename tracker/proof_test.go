@@ -161,6 +161,13 @@ func TestDBGrowth(t *testing.T) {
 		if len(f) != 1 || f[0].Kind != tracker.KindDB || f[0].Count != 6 || !strings.Contains(f[0].Site.Function, "again") {
 			t.Errorf("findings %v", f)
 		}
+		overdue := 0
+		for _, p := range w.tracker.Snapshot().Pools {
+			overdue += p.Overdue
+		}
+		if overdue != 6 {
+			t.Errorf("%d of the pools are overdue, want 6", overdue)
+		}
 		for _, db := range dbs {
 			db.Close()
 		}
@@ -172,6 +179,9 @@ func TestDBGrowth(t *testing.T) {
 			db.Close()
 		}
 		w.events.expect(t, "overdue db×4", "recovered db×6")
+		if n := w.tracker.Snapshot().Totals.Overdue; n != 6 {
+			t.Errorf("%d DBs were counted overdue, want 6", n)
+		}
 		w.done(t)
 	})
 }

@@ -26,7 +26,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	pools := t.reg.Pools()
 	for _, p := range pools {
 		views, counts := p.Look(cfg.policy, false)
-		s.Pools = append(s.Pools, cfg.pool(p, views, counts))
+		s.Pools = append(s.Pools, cfg.pool(p, counts))
 		for _, v := range views {
 			switch {
 			case v.Overdue || v.Lost:
@@ -39,10 +39,6 @@ func (t *Tracker) Snapshot() Snapshot {
 			dbs = append(dbs, dbView(p))
 		}
 	}
-	slices.SortFunc(s.Pools, func(a, b Pool) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	})
-
 	groups := cfg.groupViews(alarms)
 	usual := cfg.groupViews(append(open, dbs...))
 	t.mu.Lock()
@@ -59,6 +55,10 @@ func (t *Tracker) Snapshot() Snapshot {
 	s.Totals = t.totals
 	t.mu.Unlock()
 
+	countAlarms(s.Pools, groups)
+	slices.SortFunc(s.Pools, func(a, b Pool) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
 	s.Findings = cfg.findings(groups)
 	s.Open = cfg.findings(usual)
 	return s
@@ -84,7 +84,7 @@ func (c *config) findings(groups map[record.Key]*group) []Finding {
 	return out
 }
 
-func (c *config) pool(p *record.Pool, views []record.View, n record.Counts) Pool {
+func (c *config) pool(p *record.Pool, n record.Counts) Pool {
 	out := Pool{
 		ID: p.ID, Name: p.Name, Driver: p.Driver, Source: p.Source,
 		Site:     frame(p.Opened.Stack.Locate(c.libraries).Site),
@@ -93,16 +93,25 @@ func (c *config) pool(p *record.Pool, views []record.View, n record.Counts) Pool
 			KindConn: n.Conns, KindTx: n.Txs, KindRows: n.Rows, KindRow: n.Row, KindStmt: n.Stmts,
 		},
 	}
-	for _, v := range views {
-		switch {
-		case v.Lost:
-			out.Leaked++
-		case v.Overdue:
-			out.Overdue++
-		}
-	}
 	if stats, ok := p.Stats(); ok {
 		out.Stats = &stats
 	}
 	return out
+}
+
+// countAlarms counts for each pool, by its ID, what it has in the findings.
+func countAlarms(pools []Pool, groups map[record.Key]*group) {
+	byID := make(map[uint64]*Pool)
+	for i := range pools {
+		byID[pools[i].ID] = &pools[i]
+	}
+	for _, g := range groups {
+		for _, v := range g.views {
+			if v.Lost {
+				byID[v.Pool.ID].Leaked++
+			} else {
+				byID[v.Pool.ID].Overdue++
+			}
+		}
+	}
 }

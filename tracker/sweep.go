@@ -126,6 +126,9 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			a = &active{since: now, live: make(map[*record.Pool]int), interval: firstSummary, summaryAt: now.Add(firstSummary)}
 			t.active[key] = a
 		}
+		if p == nil {
+			t.totals.Overdue += uint64(max(0, len(g.views)-a.live[p])) // note counts no DBs
+		}
 		a.live[p] = len(g.views)
 		a.finding = cfg.finding(g)
 		switch {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 // String describes the report for people, one paragraph for each finding; it
@@ -51,7 +52,7 @@ func (f Finding) describe(b *strings.Builder) {
 	} else {
 		b.WriteString(",")
 	}
-	fmt.Fprintf(b, " open for %s\n", inWords(f.Age))
+	fmt.Fprintf(b, " open for %s\n", words.Duration(f.Age))
 	fmt.Fprintf(b, "    %s\n    %s:%d\n", f.Site.Function, f.Site.File, f.Site.Line)
 	if line, ok := sourceLine(f.Site); ok {
 		fmt.Fprintf(b, "        %s\n", line)

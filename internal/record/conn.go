@@ -29,6 +29,7 @@ const (
 
 var opNames = [...]string{"", "reset", "ping", "query", "exec", "prepare", "begin", "next", "commit", "rollback", "close"}
 
+// String returns the call's name; "" for OpNone.
 func (o Op) String() string { return opNames[o] }
 
 // Conn is a physical connection. database/sql uses it from one goroutine at a

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 // Headline says in a line what the finding is, without its site.
@@ -21,7 +23,7 @@ func (f Finding) Headline() string {
 	if f.Count == 1 {
 		oldest = "for "
 	}
-	return fmt.Sprintf("%s: %s in pool %s, %s%s", state, Handles(f.Count, f.Kind), f.Pool, oldest, Words(f.Age()))
+	return fmt.Sprintf("%s: %s in pool %s, %s%s", state, Handles(f.Count, f.Kind), f.Pool, oldest, words.Duration(f.Age()))
 }
 
 // Note says what is special about a handle that is no cause for alarm, such
@@ -111,16 +113,16 @@ func (p Pool) OpenList() []string {
 
 // ThresholdWords lists the thresholds, e.g. "conn 30s, tx 1m, rows never".
 func (d Document) ThresholdWords() string {
-	var words []string
+	var list []string
 	for _, k := range Kinds {
 		s, ok := d.Thresholds[k]
 		switch {
 		case !ok, k == "row": // shares that of rows
 		case s > 0:
-			words = append(words, k+" "+Words(Seconds(s)))
+			list = append(list, k+" "+words.Duration(Seconds(s)))
 		default:
-			words = append(words, k+" never")
+			list = append(list, k+" never")
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(list, ", ")
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 const timeLayout = "2006-01-02 15:04:05 -07:00"
@@ -37,10 +39,10 @@ func writeHead(b *bytes.Buffer, d Document) {
 
 // Headline sums the document up in a sentence.
 func (d Document) Headline() string {
-	pools := Plural(len(d.Pools), "pool")
+	pools := words.Plural(len(d.Pools), "pool")
 	if s := d.Summary; s.Leaked+s.Overdue > 0 {
 		return fmt.Sprintf("%d leaked, %d overdue, %d open within their thresholds; watching %s for %s.",
-			s.Leaked, s.Overdue, s.Open, pools, Words(d.GeneratedAt.Sub(d.Since)))
+			s.Leaked, s.Overdue, s.Open, pools, words.Duration(d.GeneratedAt.Sub(d.Since)))
 	}
 	return fmt.Sprintf("Nothing held beyond its threshold; watching %s since %s.", pools, d.Since.Format(timeLayout))
 }
@@ -51,7 +53,7 @@ func writeFindings(b *bytes.Buffer, d Document) {
 	}
 	t := newTable("STATE", "KIND", ">COUNT", ">AGE", "POOL", "SITE")
 	for _, f := range d.Findings {
-		t.add(f.State, f.Kind, strconv.Itoa(f.Count), Words(f.Age()), f.Pool, f.Site.Short())
+		t.add(f.State, f.Kind, strconv.Itoa(f.Count), words.Duration(f.Age()), f.Pool, f.Site.Short())
 	}
 	b.WriteString("\nFINDINGS\n")
 	t.write(b)
@@ -113,7 +115,7 @@ func writePools(b *bytes.Buffer, d Document) {
 		}
 		limit, waits, waited := "-", "-", "-"
 		if s := p.Stats; s != nil {
-			limit, waits, waited = s.Limit(), strconv.FormatInt(s.Waits, 10), Words(Seconds(s.WaitSeconds))
+			limit, waits, waited = s.Limit(), strconv.FormatInt(s.Waits, 10), words.Duration(Seconds(s.WaitSeconds))
 		}
 		t.add(name, p.Driver, p.Source, strconv.Itoa(p.InUse), limit, strconv.Itoa(p.Idle), waits, waited,
 			strconv.Itoa(p.Overdue), strconv.Itoa(p.Leaked), strings.Join(p.OpenList(), ", "), p.Site.Short())
@@ -129,7 +131,7 @@ func writeOpen(b *bytes.Buffer, d Document) {
 	}
 	t := newTable("KIND", ">COUNT", ">AGE", "POOL", "SITE", "NOTE")
 	for _, f := range open {
-		t.add(f.Kind, strconv.Itoa(f.Count), Words(f.Age()), f.Pool, f.Site.Short(), f.Note())
+		t.add(f.Kind, strconv.Itoa(f.Count), words.Duration(f.Age()), f.Pool, f.Site.Short(), f.Note())
 	}
 	b.WriteString("\nOPEN, no cause for alarm\n")
 	t.write(b)
@@ -142,8 +144,8 @@ func writeEnded(b *bytes.Buffer, d Document) {
 	t := newTable(">ENDED", "KIND", ">COUNT", ">HELD", "POOL", "SITE")
 	for _, e := range d.Ended {
 		f := e.Finding
-		t.add(Words(d.GeneratedAt.Sub(e.EndedAt))+" ago", f.Kind, strconv.Itoa(e.Recovered),
-			Words(e.Held()), f.Pool, f.Site.Short())
+		t.add(words.Duration(d.GeneratedAt.Sub(e.EndedAt))+" ago", f.Kind, strconv.Itoa(e.Recovered),
+			words.Duration(e.Held()), f.Pool, f.Site.Short())
 	}
 	b.WriteString("\nRECENTLY ENDED\n")
 	t.write(b)
@@ -152,8 +154,8 @@ func writeEnded(b *bytes.Buffer, d Document) {
 func writeFoot(b *bytes.Buffer, d Document) {
 	fmt.Fprintf(b, "\nSince %s: %d overdue, %d leaked, %d recovered.\n",
 		d.Since.Format(timeLayout), d.Totals.Overdue, d.Totals.Leaked, d.Totals.Recovered)
-	if words := d.ThresholdWords(); words != "" {
-		fmt.Fprintf(b, "Thresholds: %s.\n", words)
+	if list := d.ThresholdWords(); list != "" {
+		fmt.Fprintf(b, "Thresholds: %s.\n", list)
 	}
 	if d.QueriesHidden {
 		b.WriteString("SQL text is hidden from this reader; httpdebug.Allow decides who may see it.\n")

@@ -93,35 +93,6 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-func TestWords(t *testing.T) {
-	tests := []struct {
-		d    time.Duration
-		want string
-	}{
-		{-time.Second, "0s"},
-		{0, "0s"},
-		{1, "<1ms"},
-		{250 * time.Millisecond, "250ms"},
-		{time.Second, "1s"},
-		{4290 * time.Millisecond, "4.2s"},
-		{9999 * time.Millisecond, "9.9s"},
-		{10 * time.Second, "10s"},
-		{59999 * time.Millisecond, "59s"},
-		{time.Minute, "1m"},
-		{125 * time.Second, "2m 5s"},
-		{time.Hour, "1h"},
-		{3*time.Hour + 12*time.Minute, "3h 12m"},
-		{24 * time.Hour, "1d"},
-		{102 * time.Hour, "4d 6h"},
-		{math.MaxInt64, "106751d 23h"},
-	}
-	for _, tt := range tests {
-		if got := report.Words(tt.d); got != tt.want {
-			t.Errorf("Words(%d) = %q, want %q", tt.d, got, tt.want)
-		}
-	}
-}
-
 func TestSeconds(t *testing.T) {
 	for s, want := range map[float64]time.Duration{
 		-1: 0, 0: 0, 0.001: time.Millisecond, 125.204: 125204 * time.Millisecond,
@@ -157,8 +128,6 @@ func TestHandles(t *testing.T) {
 	for want, got := range map[string]string{
 		"1 × rows": report.Handles(1, "rows"),
 		"2 × tx":   report.Handles(2, "tx"),
-		"1 pool":   report.Plural(1, "pool"),
-		"0 pools":  report.Plural(0, "pool"),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

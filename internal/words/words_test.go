@@ -1,0 +1,46 @@
+package words_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
+)
+
+func TestDuration(t *testing.T) {
+	tests := []struct {
+		d    time.Duration
+		want string
+	}{
+		{-time.Second, "0s"},
+		{0, "0s"},
+		{1, "<1ms"},
+		{250 * time.Millisecond, "250ms"},
+		{time.Second, "1s"},
+		{4290 * time.Millisecond, "4.2s"},
+		{9999 * time.Millisecond, "9.9s"},
+		{10 * time.Second, "10s"},
+		{59999 * time.Millisecond, "59s"},
+		{time.Minute, "1m"},
+		{125 * time.Second, "2m 5s"},
+		{time.Hour, "1h"},
+		{3*time.Hour + 12*time.Minute, "3h 12m"},
+		{24 * time.Hour, "1d"},
+		{102 * time.Hour, "4d 6h"},
+		{math.MaxInt64, "106751d 23h"},
+	}
+	for _, tt := range tests {
+		if got := words.Duration(tt.d); got != tt.want {
+			t.Errorf("Duration(%d) = %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}
+
+func TestPlural(t *testing.T) {
+	for n, want := range map[int]string{0: "0 pools", 1: "1 pool", 2: "2 pools"} {
+		if got := words.Plural(n, "pool"); got != want {
+			t.Errorf("Plural(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
