@@ -22,13 +22,15 @@ type stmt struct {
 // database/sql treats unlike any neutral answer.
 type converterStmt struct {
 	*stmt
-	driver.ColumnConverter //lint:ignore SA1019 database/sql still honours it
+	//lint:ignore SA1019 database/sql still honours it
+	driver.ColumnConverter
 }
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
 	s := &stmt{inner: inner, conn: c, text: query}
 	s.hidden = c.rec.Stmt(ctx, &s.Anchor, query)
-	if cc, ok := inner.(driver.ColumnConverter); ok { //lint:ignore SA1019 as above
+	//lint:ignore SA1019 as above
+	if cc, ok := inner.(driver.ColumnConverter); ok {
 		return converterStmt{s, cc}
 	}
 	return s

@@ -123,7 +123,7 @@ func TestReportText(t *testing.T) {
 		`after line \d+`:                 "after line LINE",
 		`follows line \d+`:               "follows line LINE",
 		`of line \d+`:                    "of line LINE",
-		`for [<0-9.]+m?s`:             "for AGE",
+		`for [<0-9.]+m?s`:                "for AGE",
 	} {
 		got = regexp.MustCompile(pattern).ReplaceAllString(got, with)
 	}

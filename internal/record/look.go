@@ -89,7 +89,6 @@ type Counts struct {
 // must: it remembers the activity, and hands over aged handles to the garbage
 // collector's judgement.
 func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
-	now := time.Duration(p.lastTick.Load())
 	now, shared := p.clock.now()
 	switch {
 	case !shared:
