@@ -22,14 +22,13 @@ type stmt struct {
 // database/sql treats unlike any neutral answer.
 type converterStmt struct {
 	*stmt
-	//lint:ignore SA1019 database/sql still honours it
-	driver.ColumnConverter
+	driver.ColumnConverter // deprecated, but database/sql still honours it
 }
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
 	s := &stmt{inner: inner, conn: c, text: query}
 	s.hidden = c.rec.Stmt(ctx, &s.Anchor, query)
-	//lint:ignore SA1019 as above
+	//lint:ignore SA1019 database/sql still honours it
 	if cc, ok := inner.(driver.ColumnConverter); ok {
 		return converterStmt{s, cc}
 	}
