@@ -31,16 +31,19 @@ type active struct {
 }
 
 // sweep looks at one pool, updates the findings and tells the observers. It
-// runs on a timer's goroutine.
-func (t *Tracker) sweep(p *record.Pool) {
+// runs on a timer's goroutine. It asks to be called again if handles ended
+// while it looked: it may have taken them for open, and nobody else comes.
+func (t *Tracker) sweep(p *record.Pool) (again bool) {
 	t.emitting.Lock()
 	defer t.emitting.Unlock()
 	cfg := t.cfg.Load()
-	for _, e := range t.update(cfg, p, time.Now()) {
+	events, again := t.update(cfg, p, time.Now())
+	for _, e := range events {
 		for _, o := range cfg.observers {
 			tell(o, e)
 		}
 	}
+	return again
 }
 
 // tell keeps a panicking observer from harming the process.
@@ -49,7 +52,7 @@ func tell(o Observer, e Event) {
 	o.Observe(e)
 }
 
-func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) []Event {
+func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []Event, again bool) {
 	views, _ := p.Look(cfg.policy, true)
 	over := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
@@ -58,15 +61,15 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	merge(alarms, t.growth.count(p, stmts, minStmts))
-	t.note(alarms)
-	events := t.merge(cfg, p, alarms, over, now)
+	again = t.note(alarms)
+	events = t.merge(cfg, p, alarms, over, now)
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
 		dbs := make(map[record.Key]*group)
 		merge(dbs, t.growth.count(nil, cfg.dbGroups(t.reg.Pools()), minDBs))
 		events = append(events, t.merge(cfg, nil, dbs, nil, now)...)
 	}
-	return events
+	return events, again
 }
 
 // merge adds growing groups to the findings they belong to.
@@ -81,15 +84,18 @@ func merge(into map[record.Key]*group, growing []*group) {
 }
 
 // note marks the handles as reported, so that their end is told, and counts
-// those that are new.
-func (t *Tracker) note(groups map[record.Key]*group) {
+// those that are new. It reports whether some have ended since they were seen.
+// If that is all there is to a finding, nobody is to hear of it.
+func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 	for key, g := range groups {
+		open := 0
 		for i := range g.views {
 			v := &g.views[i]
 			before, ok := v.Report(key)
 			if !ok {
 				continue
 			}
+			open++
 			if before == record.ToldNothing && !v.Lost {
 				t.totals.Overdue++
 			}
@@ -97,7 +103,12 @@ func (t *Tracker) note(groups map[record.Key]*group) {
 				t.totals.Leaked++
 			}
 		}
+		ended = ended || open < len(g.views)
+		if open == 0 && t.active[key] == nil {
+			delete(groups, key)
+		}
 	}
+	return ended
 }
 
 // merge brings the findings up to date with what the sweep of p (nil: of the

@@ -99,6 +99,7 @@ func (p *Pool) Close() {
 	p.mu.Unlock()
 	if !again {
 		p.Opened.Stack.Ended.Add(1)
+		p.arm() // the sweep counts the DBs
 	}
 	p.forgetIfDone()
 }

@@ -44,7 +44,7 @@ type Registry struct {
 	Stacks callstack.Table
 
 	// sweep is called by a pool's timer while the pool has work for it.
-	sweep func(*Pool)
+	sweep func(*Pool) (again bool)
 	// interval returns the time between two sweeps.
 	interval func() time.Duration
 	off      atomic.Bool
@@ -56,7 +56,7 @@ type Registry struct {
 
 // NewRegistry makes a registry whose pools, while they have open handles,
 // call sweep every interval, each on a goroutine that ends with the call.
-func NewRegistry(sweep func(*Pool), interval func() time.Duration) *Registry {
+func NewRegistry(sweep func(*Pool) (again bool), interval func() time.Duration) *Registry {
 	return &Registry{sweep: sweep, interval: interval, pools: make(map[*Pool]struct{})}
 }
 

@@ -20,8 +20,8 @@ func (p *Pool) tick() {
 		return
 	}
 	p.armed.Store(false)
-	// A connection that was acquired meanwhile saw the pool armed.
-	if !p.clock.bubbled() && p.hasWork() {
+	// What was acquired or given back meanwhile saw the pool armed.
+	if p.hasWork() && (!p.clock.bubbled() || p.pending()) {
 		p.arm()
 	}
 }
@@ -35,9 +35,12 @@ func (p *Pool) sweepOnce() (again bool) {
 		}
 	}()
 	before := p.activity()
-	p.reg.sweep(p)
-	if p.reg.Off() || !p.hasWork() {
+	again = p.reg.sweep(p)
+	if p.reg.Off() {
 		return false
+	}
+	if again || !p.hasWork() {
+		return again
 	}
 	// In a bubble, time passes only when everybody waits: sweeping on would
 	// turn a deadlock, which synctest reports, into an endless loop. Once
@@ -47,10 +50,7 @@ func (p *Pool) sweepOnce() (again bool) {
 
 // hasWork reports whether a connection is in use or an end is to be told.
 func (p *Pool) hasWork() bool {
-	p.endMu.Lock()
-	ended := len(p.ended) > 0
-	p.endMu.Unlock()
-	if ended {
+	if p.untold() {
 		return true
 	}
 	for _, c := range p.list() {
@@ -64,6 +64,13 @@ func (p *Pool) hasWork() bool {
 	return false
 }
 
+// untold reports whether the end of a reported handle is to be told.
+func (p *Pool) untold() bool {
+	p.endMu.Lock()
+	defer p.endMu.Unlock()
+	return len(p.ended) > 0
+}
+
 // activity changes when any connection of the pool is used.
 func (p *Pool) activity() (sum uint64) {
 	for _, c := range p.list() {
@@ -72,9 +79,12 @@ func (p *Pool) activity() (sum uint64) {
 	return sum
 }
 
-// pending reports whether a handle in use may still become overdue: somebody
-// used it in the last day.
+// pending reports whether an end is to be told, or a handle in use may still
+// become overdue: somebody used it in the last day.
 func (p *Pool) pending() bool {
+	if p.untold() {
+		return true
+	}
 	const patience = 24 * time.Hour
 	now := p.now()
 	for _, c := range p.list() {
