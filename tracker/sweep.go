@@ -56,18 +56,22 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	views, _ := p.Look(cfg.policy, true)
 	over := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
+	reported := make(map[record.Key]bool)
+	for _, v := range views {
+		reported[v.Reported] = true
+	}
 	alarms := cfg.groupViews(slices.DeleteFunc(views, func(v record.View) bool { return !v.Overdue && !v.Lost }))
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	merge(alarms, t.growth.count(p, stmts, minStmts))
 	again = t.note(alarms)
-	events = t.merge(cfg, p, alarms, over, now)
+	events = t.merge(cfg, p, alarms, reported, over, now)
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
 		dbs := make(map[record.Key]*group)
 		merge(dbs, t.growth.count(nil, cfg.dbGroups(t.reg.Pools()), minDBs))
-		events = append(events, t.merge(cfg, nil, dbs, nil, now)...)
+		events = append(events, t.merge(cfg, nil, dbs, nil, nil, now)...)
 	}
 	return events, again
 }
@@ -112,8 +116,10 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 }
 
 // merge brings the findings up to date with what the sweep of p (nil: of the
-// DBs) saw, and returns what observers are to be told.
-func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*group, over []record.Ended, now time.Time) []Event {
+// DBs) saw, and returns what observers are to be told. A finding isn't over
+// while handles are open that were reported for it, though they may be in use
+// again.
+func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*group, reported map[record.Key]bool, over []record.Ended, now time.Time) []Event {
 	var events []Event
 	emit := func(k EventKind, a *active) {
 		events = append(events, Event{Kind: k, At: now, Finding: a.finding, Since: a.since, Held: a.held, Recovered: a.recovered})
@@ -156,7 +162,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.active)) {
 		a := t.active[key]
-		if _, seen := a.live[p]; seen && groups[key] == nil {
+		if _, seen := a.live[p]; seen && groups[key] == nil && !reported[key] {
 			delete(a.live, p)
 		}
 		if len(a.live) > 0 {

@@ -55,6 +55,9 @@ type View struct {
 	// may have closed it: database/sql tells the driver when the connection
 	// is released.
 	Deferred bool
+	// Reported is the finding that the handle was reported under, if any; it
+	// may have been used again since.
+	Reported Key
 	Children []ChildView
 
 	conn   *Conn
@@ -210,7 +213,7 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 	var self *Handle
 	switch {
 	case tx == nil && rows == nil || o.Conn:
-		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn}
+		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn, Reported: c.acq.key}
 		root.setTerms(policy, c.acq.terms)
 	case tx != nil:
 		self = tx
@@ -233,7 +236,7 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 }
 
 func (h *Handle) view(policy Policy) View {
-	v := View{Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, handle: h}
+	v := View{Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, Reported: h.key, handle: h}
 	v.setTerms(policy, h.terms)
 	return v
 }
