@@ -128,21 +128,6 @@ func (a *app) must(err error) {
 	}
 }
 
-// exec runs a statement outside of the program.
-func (a *app) exec(query string) error {
-	dsn := a.source
-	if a.server != "" {
-		dsn = servers[a.server].AdminDSN
-	}
-	db, err := sql.Open(a.driver, dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.Exec(query)
-	return err
-}
-
 // connKeeper is the driver's connector. It keeps the connections, so that the
 // test can close those that the program lost: they, and goroutines that
 // drivers run for them, would be there for as long as the test binary.
@@ -207,12 +192,14 @@ func (l *eventLog) kinds() []tracker.EventKind {
 }
 
 // eventually polls a condition. In a bubble the time between two looks passes
-// at once, elsewhere it is short.
+// at once, elsewhere it is short. It is out of step with the tracker's sweeps:
+// a condition that collects garbage while a sweep asks for what was collected
+// keeps it alive, as the runtime must then take it for wanted.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	pause, patience := 10*time.Millisecond, time.Minute
+	pause, patience := 25*time.Millisecond, time.Minute
 	if inBubble() {
-		pause, patience = 5*time.Second, time.Hour
+		pause, patience = 7*time.Second, time.Hour
 	}
 	for deadline := time.Now().Add(patience); !cond(); time.Sleep(pause) {
 		if time.Now().After(deadline) {

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"testing"
 
-	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
 	_ "modernc.org/sqlite"
@@ -28,9 +27,11 @@ type backend struct {
 	server string // key of servers; empty for a database in a file
 	// numbered tells that placeholders are $1, $2, … and not ?.
 	numbered bool
-	// sleep waits for the given number of seconds, session returns the
-	// number under which kill ends the session from another one.
-	sleep, session, kill string
+	// endless is a query that runs until it is cancelled, or for a minute.
+	endless string
+	// session asks for the number of the session, with which another one
+	// ends it, by kill, and learns whether it is there, by alive.
+	session, kill, alive string
 }
 
 const (
@@ -41,11 +42,16 @@ const (
 var (
 	mysqlBackend = &backend{
 		name: "mysql", driver: "mysql", server: mariaDB,
-		sleep: "SELECT SLEEP(%d)", session: "SELECT CONNECTION_ID()", kill: "KILL %d",
+		endless: "SELECT SLEEP(60)",
+		session: "SELECT CONNECTION_ID()", kill: "KILL %d",
+		alive: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d",
 	}
 	pgxBackend    = postgresBackend("pgx", "pgx")
 	pqBackend     = postgresBackend("pq", "postgres")
-	sqliteBackend = &backend{name: "sqlite", driver: "sqlite"}
+	sqliteBackend = &backend{
+		name: "sqlite", driver: "sqlite",
+		endless: "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT COUNT(*) FROM c",
+	}
 
 	backends       = []*backend{mysqlBackend, pgxBackend, pqBackend, sqliteBackend}
 	serverBackends = backends[:3]
@@ -54,7 +60,9 @@ var (
 func postgresBackend(name, driver string) *backend {
 	return &backend{
 		name: name, driver: driver, server: postgres, numbered: true,
-		sleep: "SELECT pg_sleep(%d)", session: "SELECT pg_backend_pid()", kill: "SELECT pg_terminate_backend(%d)",
+		endless: "SELECT pg_sleep(60)",
+		session: "SELECT pg_backend_pid()", kill: "SELECT pg_terminate_backend(%d)",
+		alive: "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = %d",
 	}
 }
 

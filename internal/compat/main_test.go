@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
 
 	"github.com/dbleaks-go/dbleaks/internal/dbserver"
@@ -14,6 +15,10 @@ import (
 // TestMain runs the tests with one server of each kind, and fails if a
 // goroutine is left when all is over.
 func TestMain(m *testing.M) {
+	// It tells every connection that the tests break.
+	if err := mysql.SetLogger(&mysql.NopLogger{}); err != nil {
+		panic(err)
+	}
 	code, err := runWithServers(m)
 	if err == nil {
 		err = goleak.Find()
