@@ -22,11 +22,15 @@ func (f *Fake) newConn() driver.Conn {
 }
 
 // connWithTx is what all variants of a connection have: the mandatory
-// methods, and those of a transaction, see [TxIsConn].
+// methods, those of a transaction, see [TxIsConn], and one of its own.
 type connWithTx interface {
 	driver.Conn
 	driver.Tx
+	Name() string
 }
+
+// Name is the connection's name in traces.
+func (c *conn) Name() string { return c.name }
 
 func (c *conn) call(ctx context.Context, method, query string, args ...any) Answer {
 	return c.fake.call(Call{Object: c.name, Method: method, Ctx: ctx, Query: query, Args: args})

@@ -51,6 +51,9 @@ type Call struct {
 	Args  []any  // but for the context
 }
 
+// kind is the kind of the object.
+func (c *Call) kind() string { return strings.TrimRight(c.Object, "0123456789") }
+
 // noContext is the context of calls that have none.
 var noContext context.Context
 
@@ -76,8 +79,9 @@ type Answer struct {
 	Value any
 }
 
-// Rule scripts the answer to calls of one method, of whichever object.
+// Rule scripts the answer to calls of one method.
 type Rule struct {
+	On     string // the kind of object, such as "conn"; all if empty
 	Method string
 	Skip   int // calls that it lets pass
 	Times  int // calls that it answers then; 0 means one
@@ -151,12 +155,19 @@ func (f *Fake) call(c Call) Answer {
 }
 
 func (f *Fake) answer(c *Call) Answer {
+	if a, ok := f.scripted(c); ok || f.Default == nil {
+		return a
+	}
+	return f.Default(c)
+}
+
+func (f *Fake) scripted(c *Call) (a Answer, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, *c)
 	for i := range f.rules {
 		r := &f.rules[i]
-		if r.Method != c.Method || r.Times < 0 {
+		if r.Method != c.Method || r.Times < 0 || r.On != "" && r.On != c.kind() {
 			continue
 		}
 		if r.Skip > 0 {
@@ -166,12 +177,9 @@ func (f *Fake) answer(c *Call) Answer {
 		if r.Times--; r.Times <= 0 {
 			r.Times = -1 // used up
 		}
-		return r.Answer
+		return r.Answer, true
 	}
-	if f.Default != nil {
-		return f.Default(c)
-	}
-	return Answer{}
+	return Answer{}, false
 }
 
 // or returns the answer's value if it is a T.

@@ -64,11 +64,25 @@ func TestScript(t *testing.T) {
 	ping := connect(t, f).(driver.Pinger).Ping
 	f.Script(
 		fakedriver.Rule{Method: "Ping", Skip: 1, Times: 2, Answer: fakedriver.Answer{Err: errScripted}},
-		fakedriver.Rule{Method: "Close", Answer: fakedriver.Answer{Err: driver.ErrBadConn}},
+		fakedriver.Rule{On: "stmt", Method: "Close", Answer: fakedriver.Answer{Err: errScripted}},
 	)
 	for i, want := range []error{nil, errScripted, errScripted, nil} {
 		if err := ping(t.Context()); err != want {
 			t.Errorf("ping %d: %v, want %v", i, err, want)
+		}
+	}
+	s := prepare(t, f, "q")
+	for _, c := range []struct {
+		name string
+		of   interface{ Close() error }
+		want error
+	}{
+		{"another kind of object", connect(t, f), nil},
+		{"the kind of object", s, errScripted},
+		{"the second time", s, nil},
+	} {
+		if err := c.of.Close(); err != c.want {
+			t.Errorf("close, %s: %v, want %v", c.name, err, c.want)
 		}
 	}
 }

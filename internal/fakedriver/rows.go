@@ -3,6 +3,7 @@ package fakedriver
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"io"
 	"reflect"
 )
@@ -34,6 +35,16 @@ type rows struct {
 	tables []Table // the present one first
 	next   int     // row of the present one
 }
+
+// namedRows is what all variants of rows have.
+type namedRows interface {
+	driver.Rows
+	fmt.Stringer
+}
+
+// String is the name of the rows in traces; an application may print rows
+// that it finds in a column.
+func (r *rows) String() string { return r.name }
 
 // NewRows makes rows, also for use as a value: a cursor. The context is what
 // they wait for when a script tells them to block.

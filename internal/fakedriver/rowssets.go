@@ -32,47 +32,47 @@ type (
 )
 
 var commonRowsVariants = []rowsVariant{
-	{0, func(r *rows) driver.Rows { return struct{ driver.Rows }{r} }},
+	{0, func(r *rows) driver.Rows { return struct{ namedRows }{r} }},
 	{OnRows, func(r *rows) driver.Rows { return r }},
 	{RowsNextResultSet, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 		}{r, r}
 	}},
 	{ColumnTypeScanType, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			scanTypes
 		}{r, r}
 	}},
 	{ColumnTypeDatabaseTypeName, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			typeNames
 		}{r, r}
 	}},
 	{ColumnTypeLength, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			lengths
 		}{r, r}
 	}},
 	{ColumnTypeNullable, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			nullables
 		}{r, r}
 	}},
 	{ColumnTypePrecisionScale, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			precisions
 		}{r, r}
 	}},
 	{OnRows &^ RowsNextResultSet, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			scanTypes
 			typeNames
 			lengths
@@ -82,7 +82,7 @@ var commonRowsVariants = []rowsVariant{
 	}},
 	{OnRows &^ ColumnTypeScanType, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 			typeNames
 			lengths
@@ -92,7 +92,7 @@ var commonRowsVariants = []rowsVariant{
 	}},
 	{OnRows &^ ColumnTypeDatabaseTypeName, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 			scanTypes
 			lengths
@@ -102,7 +102,7 @@ var commonRowsVariants = []rowsVariant{
 	}},
 	{OnRows &^ ColumnTypeLength, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 			scanTypes
 			typeNames
@@ -112,7 +112,7 @@ var commonRowsVariants = []rowsVariant{
 	}},
 	{OnRows &^ ColumnTypeNullable, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 			scanTypes
 			typeNames
@@ -122,7 +122,7 @@ var commonRowsVariants = []rowsVariant{
 	}},
 	{OnRows &^ ColumnTypePrecisionScale, func(r *rows) driver.Rows {
 		return struct {
-			driver.Rows
+			namedRows
 			resultSets
 			scanTypes
 			typeNames
