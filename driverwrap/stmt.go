@@ -22,7 +22,12 @@ type stmt struct {
 // database/sql treats unlike any neutral answer.
 type converterStmt struct {
 	*stmt
-	driver.ColumnConverter // deprecated, but database/sql still honours it
+	// Not embedded: a field of the same name would hide its one method.
+	converter driver.ColumnConverter // deprecated, but database/sql still honours it
+}
+
+func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
+	return s.converter.ColumnConverter(index)
 }
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
