@@ -60,5 +60,16 @@ func positional(ctx context.Context, named []driver.NamedValue) ([]driver.Value,
 		}
 		values[i] = nv.Value
 	}
-	return values, ctx.Err()
+	return values, ended(ctx)
+}
+
+// ended is the error of a context that is done. As database/sql does, it asks
+// for an error only then: some contexts have one before, or without an end.
+func ended(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	default:
+		return nil
+	}
 }
