@@ -19,6 +19,9 @@ type rows struct {
 }
 
 func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, by *record.Hidden) driver.Rows {
+	if inner == nil {
+		return nil // a fault of the driver's, for which database/sql has words
+	}
 	r := &rows{inner: inner, conn: c}
 	c.rec.Rows(ctx, &r.Anchor, query, by)
 	return withColumnScanner(r)
