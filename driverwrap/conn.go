@@ -24,9 +24,6 @@ type conn struct {
 	checker  driver.NamedValueChecker
 	execCtx  driver.ExecerContext
 	queryCtx driver.QueryerContext
-
-	// discard makes the next IsValid answer no; see tx.Rollback.
-	discard bool
 }
 
 // wrapConn returns inner itself if there is nothing to record.
@@ -75,9 +72,6 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // IsValid is called when the connection re-enters the pool.
 func (c *conn) IsValid() bool {
 	c.rec.Released()
-	if c.discard {
-		return false
-	}
 	return c.valid == nil || c.valid.IsValid()
 }
 

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
@@ -65,31 +67,57 @@ func (t *tx) Commit() error {
 }
 
 // Rollback keeps a promise of database/sql: after a rollback because the
-// context ended, it keeps the connection only if the driver can reset and
-// validate it. A conn always looks as if it could, so it says afterwards that
-// it isn't valid where the driver lacks either.
+// context ended, it keeps the connection, and a Conn that the transaction was
+// begun on, only if the driver can reset and validate it. Wrapped, each looks
+// as if it could; where the driver lacks either, the answer says otherwise.
 func (t *tx) Rollback() error {
 	defer t.End()
 	c := t.conn
-	if (c.resetter == nil || c.valid == nil) && contextEnded() {
-		c.discard = true
-	}
+	discard := (c.resetter == nil || c.valid == nil) && contextEnded()
 	c.rec.Enter(record.OpRollback)
 	defer c.rec.Leave()
-	return t.inner.Rollback()
+	err := t.inner.Rollback()
+	if discard && !errors.Is(err, driver.ErrBadConn) {
+		return discarded{err}
+	}
+	return err
+}
+
+// discarded is the error of a rollback whose connection is to be discarded.
+// It is a driver.ErrBadConn to whoever releases the connection. But to
+// (*Tx).rollback it is not: on an ErrBadConn of the driver's it would leave
+// the transaction's statements open. Nobody else sees it.
+type discarded struct{ err error }
+
+func (d discarded) Error() string {
+	return fmt.Sprintf("driverwrap: rolled back as the context ended (error: %v), connection discarded", d.err)
+}
+
+func (d discarded) Unwrap() error { return d.err }
+
+func (d discarded) Is(target error) bool {
+	return target == driver.ErrBadConn && !calledBy("database/sql.(*Tx).rollback", func(function string) bool {
+		return strings.HasPrefix(function, "errors.")
+	})
 }
 
 // contextEnded reports whether database/sql is rolling back by itself, on the
 // goroutine that waits for the transaction's context.
 func contextEnded() bool {
+	return calledBy("database/sql.(*Tx).awaitDone", func(string) bool { return true })
+}
+
+// calledBy reports whether the caller's caller, or one of its callers if only
+// functions to skip are in between, is function.
+func calledBy(function string, skip func(function string) bool) bool {
 	var pcs [12]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if f.Function == "database/sql.(*Tx).awaitDone" {
+		switch {
+		case f.Function == function:
 			return true
-		}
-		if !more {
+		case !more || !skip(f.Function):
 			return false
 		}
 	}
