@@ -23,7 +23,8 @@ type stmt struct {
 type converterStmt struct {
 	*stmt
 	// Not embedded: a field of the same name would hide its one method.
-	converter driver.ColumnConverter // deprecated, but database/sql still honours it
+	//lint:ignore SA1019 database/sql still honours it
+	converter driver.ColumnConverter
 }
 
 func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
