@@ -27,6 +27,7 @@ type backend struct {
 	server string // key of servers; empty for a database in a file
 	// numbered tells that placeholders are $1, $2, … and not ?.
 	numbered bool
+	blob     string // the type of bytes
 	// endless is a query that runs until it is cancelled, or for a minute.
 	endless string
 	// session asks for the number of the session, with which another one
@@ -41,7 +42,7 @@ const (
 
 var (
 	mysqlBackend = &backend{
-		name: "mysql", driver: "mysql", server: mariaDB,
+		name: "mysql", driver: "mysql", server: mariaDB, blob: "BLOB",
 		endless: "SELECT SLEEP(60)",
 		session: "SELECT CONNECTION_ID()", kill: "KILL %d",
 		alive: "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %d",
@@ -49,7 +50,7 @@ var (
 	pgxBackend    = postgresBackend("pgx", "pgx")
 	pqBackend     = postgresBackend("pq", "postgres")
 	sqliteBackend = &backend{
-		name: "sqlite", driver: "sqlite",
+		name: "sqlite", driver: "sqlite", blob: "BLOB",
 		endless: "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT COUNT(*) FROM c",
 	}
 
@@ -59,7 +60,7 @@ var (
 
 func postgresBackend(name, driver string) *backend {
 	return &backend{
-		name: name, driver: driver, server: postgres, numbered: true,
+		name: name, driver: driver, server: postgres, numbered: true, blob: "BYTEA",
 		endless: "SELECT pg_sleep(60)",
 		session: "SELECT pg_backend_pid()", kill: "SELECT pg_terminate_backend(%d)",
 		alive: "SELECT COUNT(*) FROM pg_stat_activity WHERE pid = %d",

@@ -35,9 +35,13 @@ func TestSelfCheck(t *testing.T) {
 		a.db.SetMaxIdleConns(workers - 3) // some are closed
 		stmt, err := a.db.Prepare(a.bind("SELECT name FROM item WHERE id = ?"))
 		a.must(err)
+		n := operations
+		if b == pqBackend { // the server has been through it with pgx
+			n /= 5
+		}
 		var running sync.WaitGroup
 		for i := range workers {
-			running.Go(func() { work(a, stmt, i) })
+			running.Go(func() { work(a, stmt, i, n) })
 		}
 		running.Wait()
 		a.must(stmt.Close())
@@ -64,7 +68,7 @@ type worker struct {
 	stmt *sql.Stmt // shared by all
 }
 
-func work(a *app, stmt *sql.Stmt, id int) {
+func work(a *app, stmt *sql.Stmt, id, n int) {
 	w := &worker{app: a, id: id + 1, rand: rand.New(rand.NewPCG(1, uint64(id))), stmt: stmt}
 	ops := []struct {
 		weight int
@@ -80,8 +84,8 @@ func work(a *app, stmt *sql.Stmt, id int) {
 			all = append(all, op.run)
 		}
 	}
-	for i := range operations {
-		if i%(operations/audits) == 0 {
+	for i := range n {
+		if i%(n/audits) == 0 {
 			w.audit()
 		}
 		if err := w.attempt(all[w.rand.IntN(len(all))]); err != nil {
@@ -192,7 +196,10 @@ func (w *worker) transaction(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	if w.one(5) {
-		stmt := tx.StmtContext(ctx, w.stmt) // the transaction closes it
+		// The transaction would close it, but not if its connection breaks:
+		// then database/sql (Go 1.27) keeps w.stmt open for good.
+		stmt := tx.StmtContext(ctx, w.stmt)
+		defer stmt.Close()
 		if err := stmt.QueryRowContext(ctx, w.id).Scan(new(string)); err != nil {
 			return err
 		}

@@ -62,6 +62,30 @@ func (a *app) wantRecovered(k tracker.Kind, held time.Duration) {
 	}
 }
 
+// DBs that kept growing in number recover when they are closed, even if that is
+// the last that is heard of the program.
+func TestGrowthRecovers(t *testing.T) {
+	onEach(t, backends, func(t *testing.T, b *backend) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t, b)
+			a.must(a.db.Close())
+			eventually(t, "a finding", func() bool {
+				a.must(openPerRequest(a))
+				return len(a.events.all()) > 0
+			})
+			for _, closeDB := range a.leftovers {
+				a.must(closeDB())
+			}
+			time.Sleep(time.Minute)
+			want := []tracker.EventKind{tracker.EventOverdue, tracker.EventRecovered}
+			if got := a.events.kinds(); !slices.Equal(got, want) {
+				t.Errorf("events %v, want %v", got, want)
+			}
+			a.verify()
+		})
+	})
+}
+
 // What was overdue may move on. That isn't the end of the finding, and the next
 // pause isn't another one.
 func TestOverdueUsedAgain(t *testing.T) {
