@@ -67,10 +67,10 @@ var dropAll = []string{
 // source is where a program connects to. An embedded database is each program's
 // own.
 func (b *backend) source(t *testing.T) string {
-	if b.server == nil {
+	if b.dsn == "" {
 		return t.TempDir() + "/test.db"
 	}
-	return b.server.DSN
+	return b.dsn
 }
 
 var lastDriver int

@@ -17,7 +17,7 @@ import (
 // backend is a driver, as registered, and what it connects to.
 type backend struct {
 	driver string
-	server *dbserver.Server
+	dsn    string // empty for a database in a file
 }
 
 // The servers run as long as the tests.
@@ -61,8 +61,19 @@ func runWithServers(m *testing.M) (code int, err error) {
 			}
 		}()
 		for _, b := range s.of {
-			b.server = server
+			b.dsn = server.DSN
 		}
 	}
+	dsn, stop, err := startMSSQL(context.Background())
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}()
+	mssqlBackend.dsn = dsn
 	return m.Run(), nil
 }

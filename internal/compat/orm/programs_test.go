@@ -34,7 +34,7 @@ type leak struct {
 
 var programs = slices.Concat(
 	gormPrograms, sqlxPrograms, bunPrograms, entPrograms, sqlcPrograms,
-	goosePrograms, xormPrograms, squirrelPrograms, txdbPrograms, sqlite3Programs,
+	goosePrograms, xormPrograms, squirrelPrograms, txdbPrograms, sqlite3Programs, mssqlPrograms,
 )
 
 // what two books are, in SQL and in what a program is to note.

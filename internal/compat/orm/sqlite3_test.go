@@ -16,7 +16,7 @@ var (
 	sqlite3Backend = &backend{driver: "sqlite3"}
 
 	sqlite3Programs = []program{{
-		name: "no library",
+		name: "sqlite3",
 		on:   []*backend{sqlite3Backend},
 		run:  runSqlite3,
 		leaks: []leak{
