@@ -36,11 +36,10 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec := c.pool.Connected(ctx)
-	if rec == nil {
-		return inner, nil
+	if recorded(inner) {
+		return inner, nil // by this package, with a wrapper of another's around it
 	}
-	return wrapConn(inner, rec), nil
+	return wrapConn(inner, c.pool.Connected(ctx)), nil
 }
 
 // Driver returns the bare driver: what (*sql.DB).Driver gives is often

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -30,7 +31,9 @@ func WithTracker(t *tracker.Tracker) Option {
 }
 
 // WithName sets the name of the pool in reports. The default is made from
-// the data source, without its secrets.
+// the data source, without its secrets. Where there is no data source
+// ([OpenDB], [WrapConnector]), DBs of one name are taken to be of one source:
+// only they are reported when their number keeps growing.
 func WithName(poolName string) Option {
 	return func(o *options) { o.name = poolName }
 }
@@ -161,6 +164,13 @@ func (o options) openPool(d driver.Driver, dsn string) *record.Pool {
 		name = fmt.Sprintf("%T", d)
 	}
 	source := redact(dsn)
+	identity := uint64(0)
+	switch {
+	case dsn != "":
+		identity = maphash.String(seed, dsn)
+	case o.name != "":
+		identity = maphash.String(seed, o.name) // no data source to tell by
+	}
 	pool := o.name
 	if pool == "" {
 		pool = source
@@ -168,8 +178,12 @@ func (o options) openPool(d driver.Driver, dsn string) *record.Pool {
 	if pool == "" {
 		pool = name
 	}
-	return o.tracker.Recorder().OpenPool(pool, name, source)
+	return o.tracker.Recorder().OpenPool(pool, name, source, identity)
 }
+
+// seed makes the identities of data sources, which hold secrets, worthless
+// outside of the process.
+var seed = maphash.MakeSeed()
 
 // dsnConnector is database/sql's own connector for drivers that have none.
 type dsnConnector struct {

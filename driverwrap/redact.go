@@ -34,7 +34,7 @@ func redactURL(dsn string) string {
 	u, err := url.Parse(dsn)
 	// An @ behind the host may end a password with an unescaped character,
 	// which then starts where the host seems to.
-	if err != nil || strings.Contains(u.Path+"?"+u.RawQuery+"#"+u.Fragment, "@") {
+	if err != nil || strings.Contains(u.Path+"?"+u.RawQuery+"#"+u.Fragment, "@") || strings.ContainsAny(u.Host+u.Path, ";=") {
 		return ""
 	}
 	out := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
@@ -88,6 +88,9 @@ func redactKeys(dsn string) string {
 		key, value, _ := strings.Cut(strings.TrimSpace(field), "=")
 		switch strings.ToLower(strings.TrimSpace(key)) {
 		case "host", "hostaddr", "port", "dbname", "user", "server", "database":
+			if strings.ContainsAny(value, "=&,;{}@") || strings.ContainsAny(dsn, ";") && strings.ContainsAny(dsn, "{}") {
+				return "" // not the form it was taken for
+			}
 			out = append(out, key+"="+value)
 		}
 	}

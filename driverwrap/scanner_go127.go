@@ -29,5 +29,7 @@ func (r scannerRows) NextRow() error {
 }
 
 func (r scannerRows) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
+	r.conn.rec.Enter(record.OpNext) // a large object may take its time
+	defer r.conn.rec.Leave()
 	return r.scanner.ScanColumn(ctx, index, dest)
 }

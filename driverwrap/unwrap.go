@@ -14,20 +14,44 @@ import "database/sql/driver"
 // isn't wrapped is returned as it is.
 func Unwrap(driverConn any) any {
 	// A wrapper that returns itself must not hang the caller.
-	for range 32 {
-		var inner any
-		switch c := driverConn.(type) {
-		case interface{ Unwrap() driver.Conn }:
-			inner = c.Unwrap()
-		case interface{ Raw() driver.Conn }:
-			inner = c.Raw()
-		case interface{ WrappedConn() any }:
-			inner = c.WrappedConn()
-		}
+	for range maxWrappers {
+		inner := unwrapOnce(driverConn)
 		if inner == nil {
-			return driverConn
+			break
 		}
 		driverConn = inner
 	}
 	return driverConn
+}
+
+const maxWrappers = 32
+
+func unwrapOnce(driverConn any) any {
+	var inner driver.Conn
+	switch c := driverConn.(type) {
+	case interface{ Unwrap() driver.Conn }:
+		inner = c.Unwrap()
+	case interface{ Raw() driver.Conn }:
+		inner = c.Raw()
+	case interface{ WrappedConn() any }:
+		return c.WrappedConn()
+	}
+	if inner == nil {
+		return nil // not an interface that holds nil
+	}
+	return inner
+}
+
+// recorded reports whether a connection is one of this package's, or has one
+// inside.
+func recorded(c any) bool {
+	for range maxWrappers {
+		if _, ok := c.(interface{ isRecorded() }); ok {
+			return true
+		}
+		if c = unwrapOnce(c); c == nil {
+			return false
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
 	"github.com/dbleaks-go/dbleaks/internal/record"
 	"github.com/dbleaks-go/dbleaks/internal/words"
 )
@@ -51,6 +52,9 @@ func advice(k Kind, site Frame, v *record.View) string {
 		return fmt.Sprintf("add `defer stmt.Close()` after line %d, or prepare the statement once and keep it", site.Line)
 	case KindDB:
 		return fmt.Sprintf("open the DB of line %d once per process and share it, or Close it", site.Line)
+	}
+	if v != nil && v.Stack.Origin.Conn && v.Stack.Origin.Method != callstack.MethodConn {
+		return fmt.Sprintf("add `defer conn.Close()` where the Conn that is first used at line %d was had", site.Line)
 	}
 	if v != nil && !v.Stack.Origin.Conn {
 		return fmt.Sprintf("the call at line %d has not come back yet: look at what the database is doing", site.Line)

@@ -51,7 +51,7 @@ func TestStatementsGoneWithTheirConnection(t *testing.T) {
 		w.events.expect(t, "overdue stmt×8")
 		w.SetMaxIdleConns(-1) // closes the connection that has them
 		pass(10 * time.Second)
-		w.events.expect(t, "overdue stmt×8")
+		w.events.expect(t, "overdue stmt×8", "ended stmt×8")
 		if f := w.tracker.Snapshot().Findings; len(f) != 0 {
 			t.Errorf("findings %v", f)
 		}

@@ -15,11 +15,15 @@ const (
 	// EventOngoing sums up a finding that is still there: after one minute,
 	// then two, four, … at most one hour apart.
 	EventOngoing
-	// EventRecovered: all handles of the finding were given back.
+	// EventRecovered closes a finding: its handles were given back.
 	EventRecovered
+	// EventEnded closes a finding of which no handle was seen to be given
+	// back: the pool closed their connection, or one inside them turned out
+	// to be the cause and is a finding of its own.
+	EventEnded
 )
 
-var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered"}
+var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered", "ended"}
 
 // String returns the event's name in lower case.
 func (k EventKind) String() string { return name(eventNames[:], uint8(k), "EventKind") }

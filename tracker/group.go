@@ -17,7 +17,6 @@ import (
 type group struct {
 	key   record.Key
 	kind  Kind
-	at    *callstack.Located // of the oldest
 	views []record.View
 	lost  int
 	// series is set for a finding that is reported for its growth.
@@ -69,24 +68,23 @@ func (c *config) groupViews(views []record.View) map[record.Key]*group {
 			g.lost++
 		}
 	}
-	for _, g := range groups {
-		slices.SortFunc(g.views, func(a, b record.View) int {
-			return cmp.Or(cmp.Compare(b.Age, a.Age), a.ID.Compare(b.ID))
-		})
-		g.at = g.views[0].Stack.Locate(c.libraries)
-	}
 	return groups
 }
 
-// finding makes the value that is reported.
+// finding makes the value that is reported. It sorts the views, the oldest
+// first.
 func (c *config) finding(g *group) Finding {
+	slices.SortFunc(g.views, func(a, b record.View) int {
+		return cmp.Or(cmp.Compare(b.Age, a.Age), a.ID.Compare(b.ID))
+	})
 	v := &g.views[0]
+	at := v.Stack.Locate(c.libraries)
 	f := Finding{
 		ID:        idOf(g.key),
 		Kind:      g.kind,
 		Pool:      v.Pool.Name,
-		Site:      frame(g.at.Site),
-		Stack:     frames(g.at.Frames),
+		Site:      frame(at.Site),
+		Stack:     frames(at.Frames),
 		Query:     queryText(v.Pool, v.Query),
 		OpenedAt:  v.WallClock(),
 		Age:       v.Age,

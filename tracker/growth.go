@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
@@ -35,25 +36,29 @@ type growthKey struct {
 type growthSeries struct {
 	counts []int
 	ended  uint64 // of the stacks concerned, when the series began
+	grows  bool   // what the last step said
 }
 
 // step takes one more count and reports whether the series is one of growth.
-// ended is how many of the kind were closed up to now.
-func (s *growthSeries) step(n int, ended uint64, least int) bool {
+// Of the n, some may have been closed, which database/sql tells when their
+// connection is released. ended is how many of the kind were closed up to now.
+func (s *growthSeries) step(n, maybe int, ended uint64, least int) bool {
+	sure := n - maybe
 	last := 0
 	if len(s.counts) > 0 {
 		last = s.counts[len(s.counts)-1]
 	}
 	switch {
 	case ended != s.ended || n < last:
-		s.counts, s.ended = []int{n}, ended
-	case n > last:
-		s.counts = append(s.counts, n)
+		s.counts, s.ended = []int{sure}, ended
+	case sure > last:
+		s.counts = append(s.counts, sure)
 		if len(s.counts) > 8 {
 			s.counts = slices.Delete(s.counts, 0, 1)
 		}
 	}
-	return n >= least && len(s.counts) >= growthSteps
+	s.grows = sure >= least && len(s.counts) >= growthSteps
+	return s.grows
 }
 
 // count steps the series of the groups, drops those of the pool (nil: of the
@@ -71,18 +76,30 @@ func (g *growth) count(pool *record.Pool, groups map[growthKey]*group, least int
 	for k, gr := range groups {
 		s := g.series[k]
 		if s == nil {
-			if len(g.series) >= maxSeries {
-				continue
+			if len(gr.views) < 2 || len(g.series) >= maxSeries {
+				continue // most statements are alone with their text for good
 			}
-			s = &growthSeries{}
+			s = &growthSeries{counts: []int{1}, ended: endedOf(gr.views)}
 			g.series[k] = s
 		}
-		if s.step(len(gr.views), endedOf(gr.views), least) {
+		if s.step(len(gr.views), deferred(gr.views), endedOf(gr.views), least) {
 			gr.series = slices.Clone(s.counts)
 			growing = append(growing, gr)
 		}
 	}
 	return growing
+}
+
+// growing returns those of the groups whose series grew at the last count.
+func (g *growth) growing(groups map[growthKey]*group) []*group {
+	var out []*group
+	for k, gr := range groups {
+		if s := g.series[k]; s != nil && s.grows {
+			gr.series = slices.Clone(s.counts)
+			out = append(out, gr)
+		}
+	}
+	return out
 }
 
 // endedOf sums what was closed of everything opened with the groups' stacks.
@@ -101,11 +118,11 @@ func endedOf(views []record.View) (sum uint64) {
 func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
 	groups := make(map[growthKey]*group)
 	for _, v := range views {
-		if v.Kind != record.KindStmt || v.Copy {
+		if v.Kind != record.KindStmt || v.Copy || !v.Stack.Shared {
 			continue
 		}
 		k := growthKey{finding: c.keyOf(&v), what: v.Query, pool: p}
-		addTo(groups, k, v, c)
+		addTo(groups, k, v)
 	}
 	return groups
 }
@@ -114,19 +131,19 @@ func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey
 func (c *config) dbGroups(pools []*record.Pool) map[growthKey]*group {
 	groups := make(map[growthKey]*group)
 	for _, p := range pools {
-		if p.Closed() {
+		if p.Closed() || p.Identity == 0 || !p.Opened.Stack.Shared {
 			continue
 		}
 		v := dbView(p)
-		addTo(groups, growthKey{finding: c.keyOf(&v), what: p.Driver + "\x00" + p.Source}, v, c)
+		addTo(groups, growthKey{finding: c.keyOf(&v), what: strconv.FormatUint(p.Identity, 16)}, v)
 	}
 	return groups
 }
 
-func addTo(groups map[growthKey]*group, k growthKey, v record.View, c *config) {
+func addTo(groups map[growthKey]*group, k growthKey, v record.View) {
 	g := groups[k]
 	if g == nil {
-		g = &group{key: k.finding, kind: kindOf(&v), at: v.Stack.Locate(c.libraries)}
+		g = &group{key: k.finding, kind: kindOf(&v)}
 		groups[k] = g
 	}
 	g.views = append(g.views, v)
@@ -135,4 +152,14 @@ func addTo(groups map[growthKey]*group, k growthKey, v record.View, c *config) {
 // dbView makes a DB a handle like the others.
 func dbView(p *record.Pool) record.View {
 	return record.View{Pool: p, Kind: record.KindDB, Mark: p.Opened, ID: record.PoolID(p), Age: p.Age()}
+}
+
+// deferred counts the statements that may have been closed.
+func deferred(views []record.View) (n int) {
+	for _, v := range views {
+		if v.Deferred {
+			n++
+		}
+	}
+	return n
 }

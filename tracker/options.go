@@ -112,7 +112,7 @@ func WithMaxAge(d time.Duration) Option {
 // WithObserver adds an observer of the tracker's events.
 func WithObserver(o Observer) Option {
 	return func(c *config) error {
-		if o == nil {
+		if f, ok := o.(ObserverFunc); o == nil || ok && f == nil {
 			return errors.New("tracker: WithObserver: the observer is nil")
 		}
 		c.observers = append(c.observers, o)

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,10 +23,12 @@ func (t *Tracker) Snapshot() Snapshot {
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
 		},
 	}
-	var alarms, open, dbs []record.View
+	var alarms, open []record.View
 	pools := t.reg.Pools()
+	mayGrow := cfg.dbGroups(pools)
 	for _, p := range pools {
 		views, counts := p.Look(cfg.policy, false)
+		maps.Copy(mayGrow, cfg.growthGroups(p, views))
 		s.Pools = append(s.Pools, cfg.pool(p, counts))
 		for _, v := range views {
 			switch {
@@ -36,25 +39,26 @@ func (t *Tracker) Snapshot() Snapshot {
 			}
 		}
 		if !p.Closed() {
-			dbs = append(dbs, dbView(p))
+			open = append(open, dbView(p))
 		}
 	}
 	groups := cfg.groupViews(alarms)
-	usual := cfg.groupViews(append(open, dbs...))
 	t.mu.Lock()
-	for key, series := range t.growing() {
-		if g := usual[key]; g != nil && groups[key] == nil {
-			g.series = series
-			groups[key] = g
-			delete(usual, key)
-		}
-	}
+	growing := t.growth.growing(mayGrow)
 	for _, e := range slices.Backward(t.ended) {
 		s.Ended = append(s.Ended, e)
 	}
 	s.Totals = t.totals
 	t.mu.Unlock()
 
+	alarmed := make(map[record.ID]bool)
+	for _, g := range growing {
+		for _, v := range g.views {
+			alarmed[v.ID] = true
+		}
+	}
+	merge(groups, growing)
+	usual := cfg.groupViews(slices.DeleteFunc(open, func(v record.View) bool { return alarmed[v.ID] }))
 	countAlarms(s.Pools, groups)
 	slices.SortFunc(s.Pools, func(a, b Pool) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -62,17 +66,6 @@ func (t *Tracker) Snapshot() Snapshot {
 	s.Findings = cfg.findings(groups)
 	s.Open = cfg.findings(usual)
 	return s
-}
-
-// growing returns the series of the findings that are reported for growth.
-func (t *Tracker) growing() map[record.Key][]int {
-	out := make(map[record.Key][]int)
-	for k, s := range t.growth.series {
-		if t.active[k.finding] != nil && len(s.counts) >= growthSteps {
-			out[k.finding] = slices.Clone(s.counts)
-		}
-	}
-	return out
 }
 
 func (c *config) findings(groups map[record.Key]*group) []Finding {

@@ -69,9 +69,13 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	events = t.merge(cfg, p, alarms, reported, over, now)
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
-		dbs := make(map[record.Key]*group)
-		merge(dbs, t.growth.count(nil, cfg.dbGroups(t.reg.Pools()), minDBs))
-		events = append(events, t.merge(cfg, nil, dbs, nil, nil, now)...)
+		dbs, open := make(map[record.Key]*group), make(map[record.Key]bool)
+		all := cfg.dbGroups(t.reg.Pools())
+		for k := range all {
+			open[k.finding] = true
+		}
+		merge(dbs, t.growth.count(nil, all, minDBs))
+		events = append(events, t.merge(cfg, nil, dbs, open, nil, now)...)
 	}
 	return events, again
 }
@@ -148,6 +152,10 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		}
 		a.live[p] = len(g.views)
 		a.finding = cfg.finding(g)
+		a.finding.Count = 0 // also those of other pools of the name
+		for _, n := range a.live {
+			a.finding.Count += n
+		}
 		switch {
 		case g.lost > 0 && !a.leakedSaid:
 			a.leakedSaid = true
@@ -170,7 +178,8 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		}
 		delete(t.active, key)
 		if a.recovered == 0 && a.finding.Kind != KindDB {
-			continue // another handle took the blame
+			emit(EventEnded, a)
+			continue
 		}
 		a.finding.State, a.finding.Proof = StateRecovered, ""
 		t.over(Ended{Finding: a.finding, At: now, Held: a.held, Count: a.recovered})

@@ -24,6 +24,9 @@ type Stack struct {
 	pcs  []uintptr
 	hash uint64
 	next *Stack // in the table's bucket; set before the stack is published
+	// Shared is set if every capture of the stack gives this Stack. It isn't
+	// once the table is full: then nothing can be counted by it.
+	Shared bool
 	// Origin tells which database/sql method the application called.
 	Origin Origin
 	// Ended counts the statements and pools opened with this stack that were
@@ -105,6 +108,7 @@ func (t *Table) add(h uint64, pcs []uintptr) *Stack {
 		return s
 	}
 	t.n++
+	s.Shared = true
 	s.next = first
 	b.Store(s)
 	return s

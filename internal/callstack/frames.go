@@ -83,7 +83,14 @@ func expand(pcs []uintptr) []Frame {
 	frames := runtime.CallersFrames(pcs)
 	for {
 		f, more := frames.Next()
-		if !wrapper(f) && !own(packageOf(f.Function)) {
+		pkg := packageOf(f.Function)
+		keep := !wrapper(f) && !own(pkg)
+		if i := strings.LastIndex(f.Function, ".gowrap"); i >= 0 && pkg != sqlPackage && onlySQL(out) {
+			// "go db.QueryContext(ctx, q)" has no other application frame
+			// than its wrapper.
+			f.Function, keep = f.Function[:i], true
+		}
+		if keep {
 			out = append(out, Frame{
 				Function: f.Function,
 				File:     f.File,
@@ -103,3 +110,13 @@ func expand(pcs []uintptr) []Frame {
 //
 //go:linkname startLine runtime/pprof.runtime_FrameStartLine
 func startLine(f *runtime.Frame) int
+
+// onlySQL reports whether there are no frames but those of database/sql.
+func onlySQL(frames []Frame) bool {
+	for _, f := range frames {
+		if f.Package() != sqlPackage {
+			return false
+		}
+	}
+	return true
+}

@@ -85,6 +85,9 @@ func (c *Conn) Acquired(ctx context.Context) {
 }
 
 func (c *Conn) acquireLocked(m Mark, terms *Terms) {
+	if c.inUse { // a wrapper outside of this one keeps IsValid to itself
+		c.releaseLocked()
+	}
 	c.settleLocked()
 	c.seq++
 	c.inUse = true
@@ -97,6 +100,9 @@ func (c *Conn) acquireLocked(m Mark, terms *Terms) {
 func (c *Conn) Released() {
 	if c == nil || !c.inUse {
 		return
+	}
+	if !c.pool.returns.Load() {
+		c.pool.returns.Store(true)
 	}
 	c.mu.Lock()
 	c.releaseLocked()

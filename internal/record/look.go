@@ -18,7 +18,7 @@ func (p Policy) threshold(k Kind, t *Terms) time.Duration {
 	if t != nil && t.LongLived != "" {
 		return 0
 	}
-	if t != nil && t.HasThreshold {
+	if t != nil && t.HasThreshold && k != KindStmt {
 		return t.Threshold
 	}
 	switch k {
@@ -93,43 +93,60 @@ type Counts struct {
 // collector's judgement.
 func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
 	now, shared := p.clock.now()
+	var paused time.Duration
 	switch {
 	case !shared:
 		now, sweep = time.Duration(p.lastTick.Load()), false
-	case sweep:
+	default:
+		paused = p.paused(now)
+	}
+	if sweep {
 		p.lastTick.Store(int64(now))
 	}
 	var views []View
 	var n Counts
 	for _, c := range p.list() {
-		views = c.look(views, &n, now, policy, sweep)
+		views = c.look(views, &n, now, paused, policy, sweep)
 	}
 	return views, n
+}
+
+// paused is how long the process, or the machine, seems to have stood still
+// since the last sweep or, if that is later, since the pool was armed: no
+// handle was idle then.
+func (p *Pool) paused(now time.Duration) time.Duration {
+	late := now - time.Duration(p.lastTick.Load()) - 2*p.reg.interval()
+	if !p.armed.Load() || late < 0 {
+		return 0
+	}
+	return late + p.reg.interval()
 }
 
 // Age is the time since the pool was opened.
 func (p *Pool) Age() time.Duration { return p.now() }
 
-func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, sweep bool) []View {
+func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy Policy, sweep bool) []View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	calls := c.calls.Load()
 	active := calls != c.seenCalls
+	activeAt := min(now, c.activeAt+paused)
 	if sweep {
 		c.settleLocked()
+		c.seenCalls, c.activeAt = calls, activeAt
 		if active {
-			c.seenCalls, c.activeAt = calls, now
+			c.activeAt = now
 		}
 	}
 	judge := func(v View) View {
 		v.Pool, v.conn, v.ID.conn = c.pool, c, c.id
 		v.Age = max(0, now-v.At)
 		if !active {
-			v.Idle = max(0, now-max(c.activeAt, v.At))
+			v.Idle = max(0, now-max(activeAt, v.At))
 		}
 		v.Busy = Op(calls & 0xff)
 		waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
-		old := policy.MaxAge > 0 && v.LongLived == "" && v.Age > policy.MaxAge
+		old := policy.MaxAge > 0 && v.Kind != KindStmt && v.LongLived == "" && v.Age > policy.MaxAge
 		v.Overdue = c.inUse && (waiting || old)
 		return v
 	}
@@ -146,7 +163,7 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 		if !isCopy {
 			n.Stmts++
 		}
-		if root != nil && root.Kind != KindRows && h.At >= root.At {
+		if root != nil && root.Kind != KindRows && h.seq > c.acq.seq {
 			root.Children = append(root.Children, h.child())
 			continue
 		}
@@ -154,10 +171,17 @@ func (c *Conn) look(views []View, n *Counts, now time.Duration, policy Policy, s
 		v.Copy, v.Deferred = isCopy, c.inUse
 		views = append(views, v)
 	}
-	if root != nil {
+	if root != nil && !(root.Kind == KindConn && c.maybeReturned(root)) {
 		views = append(views, *root)
 	}
 	return views
+}
+
+// maybeReturned reports whether a connection that counts as in use may be back
+// in the pool: the one call that acquired it is over, and nobody tells when
+// connections are released. root is what holds it.
+func (c *Conn) maybeReturned(root *View) bool {
+	return !c.pool.returns.Load() && !c.acq.Stack.Origin.Conn && root.Busy == OpNone
 }
 
 // collect asks the garbage collector about aged rows, and hands over young
@@ -227,11 +251,26 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 			continue
 		}
 		root.Children = append(root.Children, h.child())
-		if h.terms != nil && h.terms.LongLived != "" {
-			root.setTerms(policy, h.terms) // held on purpose, and so what holds it
+		switch t := h.terms; {
+		case t == nil:
+		case t.LongLived != "":
+			root.setTerms(policy, t) // held on purpose, and so what holds it
+		case t.HasThreshold && h.kind != KindStmt && root.Threshold > 0 && (t.Threshold == 0 || t.Threshold > root.Threshold):
+			root.Threshold = t.Threshold // what holds it may wait for as long
 		}
 	}
 	root = judge(root)
+	if root.Threshold == 0 { // may be held for ever; what is open inside may not
+		for _, h := range []*Handle{tx, rows} {
+			if h == nil || h == self {
+				continue
+			}
+			if v := judge(h.view(policy)); v.Overdue {
+				views = append(views, v)
+				break
+			}
+		}
+	}
 	return views, &root
 }
 

@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,19 +19,26 @@ type Pool struct {
 	Name   string
 	Driver string
 	Source string // without secrets
-	Opened Mark
+	// Identity is the same for pools of the same data source, secrets
+	// included; 0 if it is not known what the pool connects to.
+	Identity uint64
+	Opened   Mark
 	// Wall is the wall clock when the pool was opened.
 	Wall time.Time
 
 	reg   *Registry
 	clock clock
-	// stats reads the counters of database/sql; nil if the *sql.DB is unknown.
-	stats atomic.Pointer[func() (sql.DBStats, bool)]
+	stats statsReader
+
+	// returns is set once a connection was seen to re-enter the pool. A
+	// wrapper of another package between database/sql and this one may keep
+	// that to itself.
+	returns atomic.Bool
 
 	// armed is set while a timer is under way that will sweep the pool.
 	armed atomic.Bool
-	// lastTick is the pool's time at the last sweep: its age for readers
-	// that don't share its clock.
+	// lastTick is the pool's time when it was last swept or armed: its age for
+	// readers that don't share its clock.
 	lastTick atomic.Int64
 
 	mu     sync.Mutex // guards the rest; taken when connections come and go
@@ -53,13 +59,13 @@ type Ended struct {
 // OpenPool records a *sql.DB, or what will become one. It
 // returns nil if recording is off; the methods that record accept nil and do
 // nothing.
-func (r *Registry) OpenPool(name, driver, source string) *Pool {
+func (r *Registry) OpenPool(name, driver, source string, identity uint64) *Pool {
 	if r == nil || r.Off() {
 		return nil
 	}
 	c := startClock()
 	p := &Pool{
-		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source,
+		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source, Identity: identity,
 		Wall: c.start, reg: r, clock: c, conns: make(map[*Conn]struct{}),
 	}
 	p.Opened = p.mark()
@@ -68,23 +74,6 @@ func (r *Registry) OpenPool(name, driver, source string) *Pool {
 	r.mu.Unlock()
 	p.arm()
 	return p
-}
-
-// SetStats tells how to read the pool's counters. The function must not keep
-// the *sql.DB alive and returns false once it is gone.
-func (p *Pool) SetStats(read func() (sql.DBStats, bool)) {
-	if p != nil {
-		p.stats.Store(&read)
-	}
-}
-
-// Stats returns the counters of database/sql, if they can be had. It takes
-// the lock of the *sql.DB, as (*sql.DB).Stats does.
-func (p *Pool) Stats() (sql.DBStats, bool) {
-	if read := p.stats.Load(); read != nil {
-		return (*read)()
-	}
-	return sql.DBStats{}, false
 }
 
 // Close records that the *sql.DB was closed. The pool stays listed for as

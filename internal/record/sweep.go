@@ -4,7 +4,13 @@ import "time"
 
 // arm makes sure that the pool will be swept.
 func (p *Pool) arm() {
-	if !p.armed.Load() && p.armed.CompareAndSwap(false, true) {
+	if p.armed.Load() {
+		return
+	}
+	// A timer made in a testing/synctest bubble dies with it: whoever doesn't
+	// share the pool's time leaves the arming to others.
+	if now, shared := p.clock.now(); shared && p.armed.CompareAndSwap(false, true) {
+		p.lastTick.Store(int64(now))
 		p.schedule()
 	}
 }
@@ -14,14 +20,19 @@ func (p *Pool) arm() {
 func (p *Pool) schedule() { time.AfterFunc(p.reg.interval(), p.tick) }
 
 func (p *Pool) tick() {
-	again := p.sweepOnce()
-	if again {
+	again := true // also if an observer ends the goroutine
+	defer func() { p.ticked(again) }()
+	again = p.sweepOnce()
+}
+
+func (p *Pool) ticked(again bool) {
+	if again && !p.reg.Off() {
 		p.schedule()
 		return
 	}
 	p.armed.Store(false)
 	// What was acquired or given back meanwhile saw the pool armed.
-	if p.hasWork() && (!p.clock.bubbled() || p.pending()) {
+	if !p.reg.Off() && p.hasWork() && (!p.clock.bubbled() || p.pending()) {
 		p.arm()
 	}
 }

@@ -12,7 +12,7 @@ import (
 // more.
 func QuotesNames(driver string) bool {
 	d := strings.ToLower(driver)
-	for _, known := range []string{"pgx", "postgres", "pq.", "stdlib.", "sqlite", "sqlserver", "mssql", "oracle", "godror"} {
+	for _, known := range []string{"pgx", "postgres", "pq.", "stdlib.", "sqlserver", "mssql", "oracle", "godror"} {
 		if strings.Contains(d, known) {
 			return true
 		}
@@ -54,14 +54,20 @@ func (s *stripper) token() {
 		s.skipTo("\n")
 	case strings.HasPrefix(rest, "/*"):
 		s.i += 2
-		s.skipTo("*/")
+		s.comment()
+	case strings.HasPrefix(rest, `'''`), strings.HasPrefix(rest, `"""`):
+		s.hideRest() // a literal of its own kind in some dialects
 	case c == '\'', c == '"' && !s.names:
 		s.i += quoted(rest, c)
 		s.emit("?")
 	case c == '"', c == '`':
 		n := quoted(rest, c)
 		s.i += n
-		s.emit(rest[:n])
+		if n < len(rest) || n > 1 && rest[n-1] == c && rest[n-2] != '\\' {
+			s.emit(rest[:n])
+		} else {
+			s.emit("?") // where the name ends can't be told
+		}
 	case c == '$':
 		s.dollar(rest)
 	case isDigit(c) || c == '.' && len(rest) > 1 && isDigit(rest[1]):
@@ -80,6 +86,10 @@ func (s *stripper) token() {
 func (s *stripper) word(rest string) {
 	n := span(rest, isWord)
 	if n < len(rest) && rest[n] == '\'' {
+		if prefix := strings.ToLower(rest[:n]); prefix == "q" || prefix == "nq" {
+			s.hideRest() // Oracle's q'[…]' ends where it likes
+			return
+		}
 		s.i += n // the literal follows and stands for both
 		return
 	}
@@ -99,6 +109,27 @@ func (s *stripper) dollar(rest string) {
 	}
 	s.i += n
 	s.emit(rest[:n])
+}
+
+// comment skips a comment whose start was read. Dialects differ on whether
+// comments nest: where that decides, the rest counts as part of it.
+func (s *stripper) comment() {
+	end := strings.Index(s.in[s.i:], "*/")
+	if end >= 0 && strings.Contains(s.in[s.i:s.i+end], "/*") {
+		end = -1
+	}
+	s.space = true
+	if end < 0 {
+		s.i = len(s.in)
+		return
+	}
+	s.i += end + len("*/")
+}
+
+// hideRest replaces all that is left.
+func (s *stripper) hideRest() {
+	s.i = len(s.in)
+	s.emit("?")
 }
 
 // skipTo moves past the next occurrence of end, or to the end of the text.

@@ -24,6 +24,11 @@ func TestStrip(t *testing.T) {
 		{`a = 'x\' AND b = 'secret'`, "a = ?", "a = ?"},
 		{`a = 'x\\' AND b = 2`, "a = ? AND b = ?", "a = ? AND b = ?"},
 		{"a = 'secret", "a = ?", "a = ?"},
+		{"a = `x\\` AND b = 'secret'", "a = ?", "a = ?"},
+		{"a = q'[it's secret]'", "a = ?", "a = ?"},
+		{"a = '''it's secret'''", "a = ?", "a = ?"},
+		{`a = """a "secret" b"""`, "a = ?", "a = ?"},
+		{"a /* b /* c */ secret */ d", "a", "a"},
 		{"a /* secret", "a", "a"},
 		{"", "", ""},
 	} {
@@ -48,7 +53,8 @@ func TestStripCuts(t *testing.T) {
 func TestQuotesNames(t *testing.T) {
 	for driver, want := range map[string]bool{
 		"mysql": false, "*mysql.MySQLDriver": false, "unheard-of": false,
-		"pgx": true, "postgres": true, "*pq.Driver": true, "*stdlib.Driver": true, "sqlite3": true, "*sqlite.Driver": true,
+		"sqlite3": false, "*sqlite.Driver": false, // a name that is no column's is a value
+		"pgx": true, "postgres": true, "*pq.Driver": true, "*stdlib.Driver": true,
 	} {
 		if got := sqltext.QuotesNames(driver); got != want {
 			t.Errorf("QuotesNames(%q) = %v", driver, got)

@@ -3,7 +3,7 @@
 // while it lasts, and one when it is over. The keys are flat and the same for
 // every logger:
 //
-//	event     overdue, leaked, ongoing or recovered
+//	event     overdue, leaked, ongoing, recovered or ended
 //	id        the finding's identity, the same in every line about it
 //	kind      conn, tx, rows, row, stmt or db
 //	state     open, overdue, leaked or recovered
@@ -34,7 +34,7 @@ import (
 )
 
 // Zerolog returns an observer that writes to l: leaked as errors, recovered
-// as information, the others as warnings.
+// and ended as information, the others as warnings.
 func Zerolog(l zerolog.Logger) tracker.Observer {
 	return tracker.ObserverFunc(func(e tracker.Event) {
 		line := l.WithLevel(zerologLevel(e.Kind))
@@ -46,7 +46,11 @@ func Zerolog(l zerolog.Logger) tracker.Observer {
 }
 
 // Slog returns an observer that writes to l, at the same levels as [Zerolog].
+// A nil l means [slog.Default] at the time of the call.
 func Slog(l *slog.Logger) tracker.Observer {
+	if l == nil {
+		l = slog.Default()
+	}
 	return tracker.ObserverFunc(func(e tracker.Event) {
 		var attrs []slog.Attr
 		for _, f := range fields(e) {
@@ -60,7 +64,7 @@ func zerologLevel(k tracker.EventKind) zerolog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return zerolog.ErrorLevel
-	case tracker.EventRecovered:
+	case tracker.EventRecovered, tracker.EventEnded:
 		return zerolog.InfoLevel
 	}
 	return zerolog.WarnLevel
@@ -70,7 +74,7 @@ func slogLevel(k tracker.EventKind) slog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return slog.LevelError
-	case tracker.EventRecovered:
+	case tracker.EventRecovered, tracker.EventEnded:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -84,6 +88,8 @@ func message(e tracker.Event) string {
 		return "database handle still not given back"
 	case tracker.EventRecovered:
 		return "database handle given back"
+	case tracker.EventEnded:
+		return "database handle gone with its connection"
 	}
 	return "database handle overdue"
 }

@@ -84,6 +84,7 @@ func TestLevels(t *testing.T) {
 		tracker.EventLeaked:    {"error", "ERROR"},
 		tracker.EventOngoing:   {"warn", "WARN"},
 		tracker.EventRecovered: {"info", "INFO"},
+		tracker.EventEnded:     {"info", "INFO"},
 	} {
 		var zero, structured bytes.Buffer
 		e := tracker.Event{Kind: kind, Finding: tracker.Finding{State: tracker.StateLeaked, Proof: tracker.ProofUnreachable}}
