@@ -1,11 +1,15 @@
 package driverwrap_test
 
 import (
+	"context"
 	"database/sql/driver"
+	"errors"
+	"io"
 	"testing"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
 type rawConn struct{ driver.Conn }
@@ -63,6 +67,41 @@ func TestUnwrap(t *testing.T) {
 		return nil
 	})
 	if err != nil {
+		t.Error(err)
+	}
+}
+
+// between is a connector of another package between two of ours.
+type between struct{ driver.Connector }
+
+func (b between) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := b.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rawConn{c}, nil
+}
+
+func TestWrappedAroundAnotherWrapperIsOneRecord(t *testing.T) {
+	tr := newTracker(t)
+	with := driverwrap.WithTracker(tr)
+	inner := driverwrap.WrapConnector(&nopdriver.Connector{}, with)
+	db := driverwrap.OpenDB(between{inner}, with)
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	txs := 0
+	for _, p := range tr.Snapshot().Pools {
+		txs += p.Open[tracker.KindTx]
+	}
+	if txs != 1 {
+		t.Errorf("one transaction is recorded %d times", txs)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(db.Close(), inner.(io.Closer).Close()); err != nil {
 		t.Error(err)
 	}
 }
