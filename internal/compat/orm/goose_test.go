@@ -29,19 +29,15 @@ var goosePrograms = []program{{
 		}},
 		// What goose itself holds while it migrates is held by its caller.
 		{"goose migration", tracker.KindConn, func(a *app) func() error {
-			blocked, entered, done := make(chan struct{}), make(chan struct{}), make(chan error)
-			p := newGoose(a, nil, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, "UPDATE book SET pages = pages + 1")
-				close(entered)
-				<-blocked
-				return err
-			}})
-			go func() {
+			return a.halt(func(wait func()) error {
+				p := newGoose(a, nil, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+					_, err := tx.ExecContext(ctx, "UPDATE book SET pages = pages + 1")
+					wait()
+					return err
+				}})
 				_, err := p.Up(a.ctx) // leak: goose migration
-				done <- err
-			}()
-			<-entered
-			return func() error { close(blocked); return <-done }
+				return err
+			})
 		}},
 	},
 }}

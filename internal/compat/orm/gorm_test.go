@@ -47,17 +47,10 @@ var gormPrograms = []program{{
 			return func() error { return tx.Rollback().Error }
 		}},
 		{"gorm connection", tracker.KindConn, func(a *app) func() error {
-			blocked, entered, done := make(chan struct{}), make(chan struct{}), make(chan error)
 			db := openGorm(a, gorm.Config{})
-			go func() {
-				done <- db.Connection(func(*gorm.DB) error { // leak: gorm connection
-					close(entered)
-					<-blocked
-					return nil
-				})
-			}()
-			<-entered
-			return func() error { close(blocked); return <-done }
+			return a.halt(func(wait func()) error {
+				return db.Connection(func(*gorm.DB) error { wait(); return nil }) // leak: gorm connection
+			})
 		}},
 	},
 }, {

@@ -58,6 +58,7 @@ var mssqlPrograms = []program{{
 // Packets and tokens of the protocol (MS-TDS), as far as the server has them.
 const (
 	tdsReply       = 4
+	tdsAttention   = 6
 	tdsTransaction = 14
 	tdsLogin       = 16
 	tdsPrelogin    = 18
@@ -69,7 +70,8 @@ var (
 	// Version 11, no encryption.
 	preloginAnswer = []byte{0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 0xff, 11, 0, 0, 0, 0, 0, 2}
 	// LOGINACK: SQL, version 7.4, a name, version 11.
-	loginAck = append(tdsToken(0xad, append(append([]byte{1, 0x74, 0, 0, 4, 4}, utf16le("fake")...), 11, 0, 0, 0)), done(0)...)
+	loginAck     = append(tdsToken(0xad, append(append([]byte{1, 0x74, 0, 0, 4, 4}, utf16le("fake")...), 11, 0, 0, 0)), done(0)...)
+	attentionAck = append([]byte{0xfd, 0x20}, make([]byte, 11)...)
 	// ENVCHANGE: the transaction 1 begins, or ends, by which kind of request.
 	tranChanges = map[byte][]byte{
 		5: append(tdsToken(0xe3, []byte{8, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0}), done(0)...),
@@ -162,6 +164,8 @@ func serveMSSQL(c net.Conn) error {
 		switch {
 		case kind == tdsPrelogin:
 			answer = preloginAnswer
+		case kind == tdsAttention: // from a client that has seen enough
+			answer = attentionAck
 		case kind == tdsLogin:
 			answer = loginAck
 		case kind == tdsTransaction && len(message) > allHeaders:

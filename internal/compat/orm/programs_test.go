@@ -95,6 +95,20 @@ func eachProgram(t *testing.T, test func(*testing.T, program, *backend)) {
 	}
 }
 
+// halt runs f on a goroutine of its own until f calls wait. What it returns
+// lets f go on, and waits for its end.
+func (a *app) halt(f func(wait func()) error) (release func() error) {
+	a.t.Helper()
+	halted, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() { done <- f(func() { close(halted); <-goOn }) }()
+	select {
+	case <-halted:
+	case err := <-done:
+		a.t.Fatalf("ended before it came to a halt: %v", err)
+	}
+	return func() error { close(goOn); return <-done }
+}
+
 // rows is what all libraries' rows have.
 type rows interface {
 	Next() bool
