@@ -37,8 +37,8 @@ func ExampleRegister() {
 	driverwrap.Register("mysql-watched", &mysql.MySQLDriver{})
 
 	// gorm:  gorm.Open(gormmysql.New(gormmysql.Config{DriverName: "mysql-watched", DSN: dsn}))
-	// sqlx:  sqlx.Open("mysql-watched", dsn)
-	// xorm:  xorm.NewEngine("mysql-watched", dsn)
+	// sqlx:  sqlx.BindDriver("mysql-watched", sqlx.QUESTION); sqlx.Open("mysql-watched", dsn)
+	// xorm:  xorm.NewEngineWithDB("mysql", dsn, core.FromDB(db))
 	db, err := sql.Open("mysql-watched", dsn)
 	if err != nil {
 		log.Fatal(err)

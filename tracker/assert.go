@@ -109,6 +109,10 @@ func AssertNoLeaks(tb TB, opts ...AssertOption) {
 // are no leak; neither is a DB, unless [IncludeDBs] is given, nor a handle
 // opened with [LongLived].
 //
+// Libraries that cache prepared statements (gorm's PrepareStmt, squirrel's
+// StmtCache) keep them until the cache or the DB is closed: assert after that,
+// or start from [IgnoreCurrent] where tests share them.
+//
 // The tracker can't tell whose handle it is: where tests run in parallel and
 // share a tracker, give each its own.
 func (t *Tracker) AssertNoLeaks(tb TB, opts ...AssertOption) {
