@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -11,36 +12,25 @@ import (
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-// blocked is a call that the server answers when it likes: never, where the
-// query is the backend's endless one.
-type blocked struct {
+// blockedCalls are calls that the server answers when their context ends. Each
+// has a connection, and a transaction if it says so.
+var blockedCalls = []struct {
 	name string
-	// kinds are those of the handles that a report may show meanwhile:
-	// drivers differ in whether they wait in a query or in its rows.
-	kinds []tracker.Kind
-	run   func(ctx context.Context, a *app) error
-}
-
-var (
-	beforeRows = []tracker.Kind{tracker.KindConn, tracker.KindRows, tracker.KindRow}
-	onStmt     = []tracker.Kind{tracker.KindConn, tracker.KindRows, tracker.KindStmt}
-	onConn     = []tracker.Kind{tracker.KindConn}
-	inTx       = []tracker.Kind{tracker.KindTx}
-)
-
-var blockedCalls = []blocked{
-	{"query", beforeRows, func(ctx context.Context, a *app) error {
+	inTx bool
+	run  func(ctx context.Context, a *app) error
+}{
+	{"query", false, func(ctx context.Context, a *app) error {
 		rows, err := a.db.QueryContext(ctx, a.endless)
 		return drained(rows, err)
 	}},
-	{"row", beforeRows, func(ctx context.Context, a *app) error {
+	{"row", false, func(ctx context.Context, a *app) error {
 		return a.db.QueryRowContext(ctx, a.endless).Scan(new(any))
 	}},
-	{"exec", onConn, func(ctx context.Context, a *app) error {
+	{"exec", false, func(ctx context.Context, a *app) error {
 		_, err := a.db.ExecContext(ctx, a.endless)
 		return err
 	}},
-	{"statement", onStmt, func(ctx context.Context, a *app) error {
+	{"statement", false, func(ctx context.Context, a *app) error {
 		stmt, err := a.db.PrepareContext(ctx, a.endless)
 		if err != nil {
 			return err
@@ -48,7 +38,7 @@ var blockedCalls = []blocked{
 		rows, err := stmt.QueryContext(ctx)
 		return errors.Join(drained(rows, err), stmt.Close())
 	}},
-	{"exec on a conn", onConn, func(ctx context.Context, a *app) error {
+	{"exec on a conn", false, func(ctx context.Context, a *app) error {
 		conn, err := a.db.Conn(ctx)
 		if err != nil {
 			return err
@@ -59,7 +49,7 @@ var blockedCalls = []blocked{
 		}
 		return err
 	}},
-	{"query in a transaction", inTx, func(ctx context.Context, a *app) error {
+	{"query in a transaction", true, func(ctx context.Context, a *app) error {
 		tx, err := a.db.Begin()
 		if err != nil {
 			return err
@@ -68,7 +58,7 @@ var blockedCalls = []blocked{
 		rows, err := tx.QueryContext(ctx, a.endless)
 		return drained(rows, err)
 	}},
-	{"exec in a transaction of the context", inTx, func(ctx context.Context, a *app) error {
+	{"exec in a transaction of the context", true, func(ctx context.Context, a *app) error {
 		tx, err := a.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -90,57 +80,42 @@ func drained(rows *sql.Rows, err error) error {
 	return rows.Err()
 }
 
+// longThreshold is how long a program may take between two calls, on a slow
+// machine, without being called overdue. Calls last for longer.
+const longThreshold = time.Second
+
+func newLongApp(t *testing.T, b *backend) *app {
+	return newApp(t, b,
+		tracker.WithKindThreshold(tracker.KindConn, longThreshold),
+		tracker.WithKindThreshold(tracker.KindTx, longThreshold),
+		tracker.WithKindThreshold(tracker.KindRows, longThreshold))
+}
+
 // A call that takes long is shown as being in the driver, and is not overdue,
 // however long. When its context ends, nothing is left of it.
 func TestLongCalls(t *testing.T) {
 	onEach(t, backends, func(t *testing.T, b *backend) {
+		t.Parallel()
+		a := newLongApp(t, b)
+		ctx, cancel := context.WithCancel(a.ctx)
+		defer cancel()
+		txs := 0
 		for _, c := range blockedCalls {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				c.test(t, b)
+			if c.inTx {
+				txs++
+			}
+			a.spawn(func() error {
+				if err := c.run(ctx, a); err == nil {
+					return fmt.Errorf("%s: a query without end came to one", c.name)
+				}
+				return nil
 			})
 		}
+		a.wantInDriver(len(blockedCalls), txs)
+		cancel()
+		a.tasks.Wait()
+		a.verify()
 	})
-}
-
-func (c blocked) test(t *testing.T, b *backend) {
-	const short = 10 * time.Millisecond
-	a := newApp(t, b,
-		tracker.WithKindThreshold(tracker.KindConn, short),
-		tracker.WithKindThreshold(tracker.KindTx, short),
-		tracker.WithKindThreshold(tracker.KindRows, short))
-	ctx, cancel := context.WithCancel(a.ctx)
-	defer cancel()
-	a.spawn(func() error {
-		if err := c.run(ctx, a); err == nil {
-			return errors.New("a query without end came to one")
-		}
-		return nil
-	})
-	a.stillIn(c.kinds...)
-	cancel()
-	a.tasks.Wait()
-	a.verify()
-}
-
-// stillIn waits until a call has lasted for several sweeps, and checks what
-// they made of it. Only now: on a slow machine, what comes next may well take
-// longer than the threshold.
-func (a *app) stillIn(kinds ...tracker.Kind) {
-	a.t.Helper()
-	var f tracker.Finding
-	eventually(a.t, "a call lasts long", func() bool {
-		for _, f = range a.tracker.Snapshot().Open {
-			if f.Busy != "" && f.Age > 600*time.Millisecond {
-				return true
-			}
-		}
-		return false
-	})
-	if !slices.Contains(kinds, f.Kind) {
-		a.t.Errorf("a %v is in the driver, want %v:\n%s", f.Kind, kinds, f)
-	}
-	a.wantSilence()
 }
 
 // A statement that waits for the lock of another transaction is in the driver,
@@ -148,11 +123,12 @@ func (a *app) stillIn(kinds ...tracker.Kind) {
 func TestLockWait(t *testing.T) {
 	onEach(t, serverBackends, func(t *testing.T, b *backend) {
 		t.Parallel()
-		a := newApp(t, b, tracker.WithKindThreshold(tracker.KindTx, 10*time.Millisecond))
+		a := newLongApp(t, b)
 		update := a.bind("UPDATE item SET price = price + 1 WHERE id = ?")
 		holder, err := a.db.BeginTx(tracker.LongLived(a.ctx, "the test has the lock"), nil)
 		a.must(err)
-		_, err = holder.Exec(update, items)
+		id := items - slices.Index(backends, b) // they may share a server
+		_, err = holder.Exec(update, id)
 		a.must(err)
 		a.spawn(func() error {
 			tx, err := a.db.Begin()
@@ -160,11 +136,38 @@ func TestLockWait(t *testing.T) {
 				return err
 			}
 			defer tx.Rollback()
-			_, err = tx.Exec(update, items)
+			_, err = tx.Exec(update, id)
 			return err
 		})
-		a.stillIn(tracker.KindTx)
+		a.wantInDriver(1, 1)
 		a.must(holder.Rollback())
 		a.verify()
 	})
+}
+
+// wantInDriver waits until calls of so many lines, so many of them in
+// transactions, have lasted for longer than the threshold, and checks what the
+// tracker made of it. Only now: what comes next may well be slow.
+func (a *app) wantInDriver(calls, txs int) {
+	a.t.Helper()
+	gotTxs := 0
+	eventually(a.t, "all calls last long", func() bool {
+		got := 0
+		gotTxs = 0
+		for _, f := range a.tracker.Snapshot().Open {
+			// A statement shows what its connection does, too.
+			if f.Kind == tracker.KindStmt || f.Busy == "" || f.Age < 2*longThreshold {
+				continue
+			}
+			got++
+			if f.Kind == tracker.KindTx {
+				gotTxs++
+			}
+		}
+		return got == calls
+	})
+	if gotTxs != txs {
+		a.t.Errorf("%d of the calls are in transactions, want %d", gotTxs, txs)
+	}
+	a.wantSilence()
 }

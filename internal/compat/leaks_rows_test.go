@@ -98,17 +98,17 @@ func panicBeforeClose(a *app) (err error) {
 			err = fmt.Errorf("%w: %v", errPlanted, r)
 		}
 	}()
-	rows, err := a.db.Query("SELECT id FROM item") // place: panic before close
+	rows, err := a.db.Query("SELECT id FROM item ORDER BY id") // place: panic before close
 	if err != nil {
 		return err
 	}
-	var byID map[int]bool
+	names := make([]string, 2)
 	for rows.Next() {
 		var id int
 		if err := rows.Scan(&id); err != nil {
 			return err
 		}
-		byID[id] = true // panics
+		names[id-1] = "seen" // panics at the third
 	}
 	return rows.Close()
 }

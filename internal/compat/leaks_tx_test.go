@@ -108,7 +108,7 @@ func secondConnection(a *app) error {
 	a.spawn(func() error {
 		tx, err := a.db.BeginTx(a.ctx, nil) // place: second connection
 		if err != nil {
-			return err
+			return onlyCanceled(err)
 		}
 		defer tx.Rollback()
 		var name string
@@ -124,7 +124,7 @@ func waitingInTransaction(a *app) error {
 	a.spawn(func() error {
 		tx, err := a.db.BeginTx(a.ctx, nil) // place: waiting in a transaction
 		if err != nil {
-			return err
+			return onlyCanceled(err)
 		}
 		defer tx.Rollback()
 		select {

@@ -54,9 +54,7 @@ func TestSelfCheck(t *testing.T) {
 		}
 		a.verify()
 		a.conns.closeAll()
-		if err := goleak.Find(before); err != nil {
-			t.Error(err)
-		}
+		eventually(t, "no goroutine is left", func() bool { return goleak.Find(before) == nil })
 	})
 }
 
