@@ -77,7 +77,7 @@ func (t *tx) Rollback() error {
 	c.rec.Enter(record.OpRollback)
 	defer c.rec.Leave()
 	err := t.inner.Rollback()
-	if discard && !errors.Is(err, driver.ErrBadConn) {
+	if discard {
 		return discarded{err}
 	}
 	return err
@@ -85,8 +85,8 @@ func (t *tx) Rollback() error {
 
 // discarded is the error of a rollback whose connection is to be discarded.
 // It is a driver.ErrBadConn to whoever releases the connection. But to
-// (*Tx).rollback it is not: on an ErrBadConn of the driver's it would leave
-// the transaction's statements open. Nobody else sees it.
+// (*Tx).rollback it is only if the driver says so too: it would leave the
+// statements of the transaction open. Nobody else sees it.
 type discarded struct{ err error }
 
 func (d discarded) Error() string {
