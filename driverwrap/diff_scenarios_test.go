@@ -31,7 +31,7 @@ var diffScenarios = []struct {
 func TestDifferentialScenarios(t *testing.T) {
 	for _, scenario := range diffScenarios {
 		t.Run(scenario.name, func(t *testing.T) {
-			t.Parallel()
+			diffParallel(t)
 			for _, setup := range diffSetups()[:len(fakedriver.ConnSets())] {
 				setup.compare(t, scenario.run)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -138,6 +139,14 @@ func (s diffSetup) compare(t *testing.T, calls func(*diffRun)) {
 		strings.Join(bare[max(0, i-diffContextLines):i], "\n"), line(bare), line(wrapped))
 }
 
+// diffParallel lets a test run in parallel, unless one difference is enough:
+// -failfast doesn't stop what has begun.
+func diffParallel(t *testing.T) {
+	if flag.Lookup("test.failfast").Value.String() != "true" {
+		t.Parallel()
+	}
+}
+
 // diffContextLines is how much of a trace is shown before a difference.
 const diffContextLines = 60
 
@@ -185,7 +194,7 @@ func TestDifferential(t *testing.T) {
 	const programs, calls = 10, 40
 	for i, setup := range diffSetups() {
 		t.Run(setup.String(), func(t *testing.T) {
-			t.Parallel()
+			diffParallel(t)
 			rng := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
 			for range programs {
 				p := make(diffProgram, calls*diffOpSize)
