@@ -136,6 +136,7 @@ func values(vs []driver.Value) Args {
 	return args
 }
 
+// String lists the arguments, as traces write them.
 func (as Args) String() string {
 	texts := make([]string, len(as))
 	for i, a := range as {

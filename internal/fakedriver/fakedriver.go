@@ -57,6 +57,7 @@ func (c *Call) kind() string { return strings.TrimRight(c.Object, "0123456789") 
 // noContext is the context of calls that have none.
 var noContext context.Context
 
+// String writes the call as a line of a trace.
 func (c Call) String() string {
 	args := make([]string, len(c.Args))
 	for i, a := range c.Args {
