@@ -14,6 +14,7 @@ import (
 var poolLookalikes = []lookalike{
 	{name: "statement on many connections", run: statementOnMany},
 	{name: "statement closed while busy", run: closedWhileBusy},
+	{name: "conn put to many uses", run: connOfManyUses},
 	{name: "idle connections", run: idleConnections},
 	{name: "lifetime expiry", run: lifetimeExpiry},
 	{name: "idle eviction", run: idleEviction},
@@ -64,6 +65,54 @@ func closedWhileBusy(a *app) error {
 	}
 	rows.Next()
 	return errors.Join(stmt.Close(), rows.Close())
+}
+
+// connOfManyUses holds a connection that was idle before, and gives back all
+// that it opens on it.
+func connOfManyUses(a *app) error {
+	if err := a.db.Ping(); err != nil {
+		return err
+	}
+	conn, err := a.db.Conn(a.ctx) // place: conn put to many uses
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, use := range []func() error{
+		func() error { return nil },
+		func() error { return count(conn.QueryContext(a.ctx, "SELECT id FROM item")) },
+		func() error {
+			stmt, err := conn.PrepareContext(a.ctx, "SELECT id FROM item")
+			if err != nil {
+				return err
+			}
+			return errors.Join(count(stmt.Query()), stmt.Close())
+		},
+		func() error {
+			tx, err := conn.BeginTx(a.ctx, nil)
+			if err != nil {
+				return err
+			}
+			return tx.Commit()
+		},
+		func() error {
+			tx, err := conn.BeginTx(a.ctx, nil)
+			if err != nil {
+				return err
+			}
+			return tx.Rollback()
+		},
+	} {
+		if err := use(); err != nil {
+			return err
+		}
+		f := a.wantOpen(tracker.KindConn, "conn put to many uses")
+		if open := a.pool().Open; len(f.Children) > 0 || open[tracker.KindRows]+open[tracker.KindTx]+open[tracker.KindStmt] > 0 {
+			return fmt.Errorf("open on the connection: %v, %+v", open, f.Children)
+		}
+		time.Sleep(tracker.DefaultThreshold / 2)
+	}
+	return nil
 }
 
 func idleConnections(a *app) error {

@@ -68,14 +68,13 @@ func rowScanned(a *app) error {
 }
 
 func closeInHelper(a *app) error {
-	rows, err := a.db.Query("SELECT id FROM item")
+	return count(a.db.Query("SELECT id FROM item"))
+}
+
+func count(rows *sql.Rows, err error) error {
 	if err != nil {
 		return err
 	}
-	return count(rows)
-}
-
-func count(rows *sql.Rows) error {
 	rows.Next()
 	return rows.Close()
 }
@@ -95,7 +94,7 @@ func closeInGoroutine(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.spawn(func() error { return count(rows) })
+	a.spawn(func() error { return count(rows, nil) })
 	return nil
 }
 
