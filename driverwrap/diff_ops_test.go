@@ -8,27 +8,6 @@ import (
 	"time"
 )
 
-// diffOps are the operations of a program, the more likely ones repeatedly.
-// One that has no handle to work on opens one instead.
-var diffOps = strings.Fields(`
-	query query query queryRow exec exec prepare prepare begin begin begin conn ping
-	stmtQuery stmtQuery stmtRow stmtExec stmtExec stmtClose txStmt
-	commit rollback cancel cancel cancel raw connClose
-	next next next scan scan scan nextSet nextSet types rowsErr rowsClose rowScan all
-	setOpen setIdle setLifetime setIdleTime sleep observe dbClose
-`)
-
-func diffOpName(b byte) string {
-	if b == 255 {
-		return "dbClose"
-	}
-	name := diffOps[int(b)%len(diffOps)]
-	if name == "dbClose" {
-		return "query" // else no program gets far
-	}
-	return name
-}
-
 // run runs a program.
 func (r *diffRun) run(p diffProgram) {
 	for i, op := range p.ops() {

@@ -157,7 +157,7 @@ func (r *diffRun) driverCalls() []string {
 // driver was told to, or else for a connection.
 func (r *diffRun) unblock(attempt int) {
 	c := r.op.ctx
-	if !r.op.blocks && attempt < 3 {
+	if !r.op.blocks && attempt < 3 { // a second one if the first was broken
 		if h := r.holder(); h != nil {
 			r.side = append(r.side, "made room: "+r.finish(h))
 			return
