@@ -158,7 +158,6 @@ const (
 
 // context makes the context for the present step.
 func (r *diffRun) context(kind byte, on *diffHandle) *diffContext {
-	r.op.pooled = on == nil
 	n := len(r.contexts) + 1
 	kind %= numContexts
 	if kind == ctxShared && on != nil && on.ctx != nil {

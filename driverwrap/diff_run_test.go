@@ -43,7 +43,6 @@ type diffRun struct {
 type diffStep struct {
 	ctx    *diffContext // that the calls are made with
 	blocks bool         // a driver call may block
-	pooled bool         // the connection is taken from the pool
 	// steady is set if the context must not end during the step, as it would
 	// be anybody's guess which of its calls it hits.
 	steady bool
@@ -166,15 +165,22 @@ func (r *diffRun) unblock(attempt int) {
 	switch {
 	case c == nil || attempt > 10:
 		r.t.Fatalf("stuck: %s\n%s", r.head, strings.Join(r.trace, "\n"))
-	case c.timeout > 0 && r.op.pooled:
-		// On a connection in use, somebody else's time could be up before,
-		// and a bubble's time stands still while he waits for the lock.
+	case c.timeout > 0 && !r.timed(c):
 		time.Sleep(c.timeout)
 	case c.cancel != nil:
 		c.cancel()
 	default:
 		r.t.Fatalf("stuck without a way to cancel: %s\n%s", r.head, strings.Join(r.trace, "\n"))
 	}
+}
+
+// timed reports whether another context than c will end by itself. Whoever
+// waits for that may then have to wait for a lock that the present call has,
+// and meanwhile a bubble's time stands still.
+func (r *diffRun) timed(c *diffContext) bool {
+	return slices.ContainsFunc(r.contexts, func(other *diffContext) bool {
+		return other != c && other.timeout > 0 && other.Err() == nil
+	})
 }
 
 // end closes what is left, and the DB last.
