@@ -177,5 +177,5 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if err != nil {
 		return inner, err
 	}
-	return c.wrapRows(ctx, inner, query, nil), nil
+	return c.wrapRows(ctx, inner, query), nil
 }

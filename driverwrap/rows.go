@@ -15,16 +15,15 @@ import (
 type rows struct {
 	record.Anchor
 	inner driver.Rows
-	conn  *conn
 }
 
-func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string, by *record.Hidden) driver.Rows {
+func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string) driver.Rows {
 	if inner == nil {
 		return nil // a fault of the driver's, for which database/sql has words
 	}
-	r := &rows{inner: inner, conn: c}
-	c.rec.Rows(ctx, &r.Anchor, query, by)
-	return withColumnScanner(r)
+	r, wrapped := newRows(inner)
+	c.rec.Rows(ctx, &r.Anchor, query)
+	return wrapped
 }
 
 // Unwrap returns the driver's own rows.
@@ -34,14 +33,14 @@ func (r *rows) Columns() []string { return r.inner.Columns() }
 
 func (r *rows) Close() error {
 	defer r.End()
-	r.conn.rec.Enter(record.OpClose)
-	defer r.conn.rec.Leave()
+	r.Enter(record.OpClose)
+	defer r.Leave()
 	return r.inner.Close()
 }
 
 func (r *rows) Next(dest []driver.Value) error {
-	r.conn.rec.Enter(record.OpNext)
-	defer r.conn.rec.Leave()
+	r.Enter(record.OpNext)
+	defer r.Leave()
 	return r.inner.Next(dest)
 }
 
@@ -60,8 +59,8 @@ func (r *rows) NextResultSet() error {
 	if !ok {
 		return io.EOF
 	}
-	r.conn.rec.Enter(record.OpNext)
-	defer r.conn.rec.Leave()
+	r.Enter(record.OpNext)
+	defer r.Leave()
 	return n.NextResultSet()
 }
 

@@ -4,4 +4,7 @@ package driverwrap
 
 import "database/sql/driver"
 
-func withColumnScanner(r *rows) driver.Rows { return r }
+func newRows(inner driver.Rows) (*rows, driver.Rows) {
+	r := &rows{inner: inner}
+	return r, r
+}

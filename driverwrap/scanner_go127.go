@@ -11,25 +11,27 @@ import (
 // scannerRows is rows whose driver scans columns itself: database/sql then no
 // longer calls Next (Go 1.27), so the interface can't be claimed for others.
 type scannerRows struct {
-	*rows
+	rows
 	scanner driver.RowsColumnScanner
 }
 
-func withColumnScanner(r *rows) driver.Rows {
-	if s, ok := r.inner.(driver.RowsColumnScanner); ok {
-		return scannerRows{r, s}
+func newRows(inner driver.Rows) (*rows, driver.Rows) {
+	if s, ok := inner.(driver.RowsColumnScanner); ok {
+		r := &scannerRows{rows{inner: inner}, s}
+		return &r.rows, r
 	}
-	return r
+	r := &rows{inner: inner}
+	return r, r
 }
 
-func (r scannerRows) NextRow() error {
-	r.conn.rec.Enter(record.OpNext)
-	defer r.conn.rec.Leave()
+func (r *scannerRows) NextRow() error {
+	r.Enter(record.OpNext)
+	defer r.Leave()
 	return r.scanner.NextRow()
 }
 
-func (r scannerRows) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
-	r.conn.rec.Enter(record.OpNext) // a large object may take its time
-	defer r.conn.rec.Leave()
+func (r *scannerRows) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
+	r.Enter(record.OpNext) // a large object may take its time
+	defer r.Leave()
 	return r.scanner.ScanColumn(ctx, index, dest)
 }

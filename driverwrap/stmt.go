@@ -13,9 +13,6 @@ type stmt struct {
 	inner driver.Stmt
 	conn  *conn
 	text  string
-	// hidden is set if database/sql prepared the statement by itself, to run
-	// one query of the application on it.
-	hidden *record.Hidden
 }
 
 // converterStmt is a stmt whose driver has a ColumnConverter, which
@@ -33,7 +30,7 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
 	s := &stmt{inner: inner, conn: c, text: query}
-	s.hidden = c.rec.Stmt(ctx, &s.Anchor, query)
+	c.rec.Stmt(ctx, &s.Anchor, query)
 	//lint:ignore SA1019 database/sql still honours it
 	if cc, ok := inner.(driver.ColumnConverter); ok {
 		return converterStmt{s, cc}
@@ -96,7 +93,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err != nil {
 		return inner, err
 	}
-	return s.conn.wrapRows(ctx, inner, s.text, s.hidden), nil
+	return s.conn.wrapRows(ctx, inner, s.text), nil
 }
 
 func (s *stmt) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {

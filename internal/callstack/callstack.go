@@ -11,19 +11,31 @@ import (
 	"unsafe"
 )
 
-// MaxDepth is the number of program counters kept of a stack. The assembly
-// knows it too.
-const MaxDepth = 64
+// MaxDepth is the number of program counters kept of a stack, and maxWalk that
+// of those looked at to find them. The assembly knows both too.
+const (
+	MaxDepth = 64
+	maxWalk  = MaxDepth + 1
+)
 
 // DefaultLimit is the number of distinct stacks that a [Table] keeps.
 const DefaultLimit = 16384
 
+// frame is a function call on a stack, as far as the stack tells. The assembly
+// knows its layout.
+type frame struct {
+	// next is where the caller's frame lies, relative to the innermost frame of
+	// the stack; 0 for the outermost.
+	next uintptr
+	pc   uintptr // where the call returns to
+}
+
 // Stack is one distinct call stack of a [Table]. It is immutable but for
 // Ended, and safe for concurrent use.
 type Stack struct {
-	pcs  []uintptr
-	hash uint64
-	next *Stack // in the table's bucket; set before the stack is published
+	frames []frame
+	hash   uint64
+	next   *Stack // in the table's bucket; set before the stack is published
 	// Shared is set if every capture of the stack gives this Stack. It isn't
 	// once the table is full: then nothing can be counted by it.
 	Shared bool
@@ -33,8 +45,9 @@ type Stack struct {
 	// closed; growth without it is a leak.
 	Ended atomic.Uint64
 
-	frames  func() []Frame
-	located atomic.Pointer[Located]
+	expanded func() []Frame
+	located  atomic.Pointer[Located]
+	searched atomic.Uint32 // how often it wasn't where the table looks first
 }
 
 // Frames expands the stack, innermost frame first. Compiler-made wrappers and
@@ -43,24 +56,29 @@ func (s *Stack) Frames() []Frame {
 	if s == nil {
 		return nil
 	}
-	return s.frames()
+	return s.expanded()
 }
 
-func newStack(pcs []uintptr, hash uint64) *Stack {
-	s := &Stack{pcs: slices.Clone(pcs), hash: hash}
+func newStack(frames []frame, hash uint64) *Stack {
+	s := &Stack{frames: slices.Clone(frames), hash: hash}
 	// The origin is needed at once, the frames by reports only.
-	s.Origin = originOf(expand(s.pcs))
-	s.frames = sync.OnceValue(func() []Frame { return expand(s.pcs) })
+	s.Origin = originOf(expand(s.frames))
+	s.expanded = sync.OnceValue(func() []Frame { return expand(s.frames) })
 	return s
 }
 
-// Table interns stacks: equal program counters give the same *Stack. The zero
-// value is ready to use. It is safe for concurrent use; a stack that is known
-// already is found without a lock.
+// Table interns stacks: equal frames give the same *Stack. The zero value is
+// ready to use. It is safe for concurrent use; a stack that is known already
+// is found without a lock.
 type Table struct {
 	// Limit is the number of distinct stacks kept; 0 means DefaultLimit. Set
 	// it before first use.
 	Limit int
+
+	// recent is where a stack is looked for first: by the position of its
+	// innermost frame, which tells most ways through a program apart.
+	recent [512]recent
+	turn   atomic.Uint32 // whose turn it is to be replaced in a full recent
 
 	buckets  [4096]atomic.Pointer[Stack] // by hash; each a list, the latest first
 	overflow atomic.Uint64
@@ -69,17 +87,69 @@ type Table struct {
 	n  int
 }
 
+type recent [4]atomic.Pointer[Stack]
+
 var seed = maphash.MakeSeed()
 
 // Capture returns the stack of the calling goroutine.
 func (t *Table) Capture() *Stack {
-	var buf [MaxDepth]uintptr
-	pcs := buf[:walk(&buf)]
-	h := hash(pcs)
-	if s := find(t.bucket(h).Load(), h, pcs); s != nil {
-		return s
+	if !predicts {
+		return t.search(nil)
 	}
-	return t.add(h, pcs)
+	height, caller := position()
+	r := &t.recent[(uint64(height)^uint64(caller)<<8)*0x9e3779b97f4a7c15>>55]
+	for i := range r {
+		if s := r[i].Load(); s == nil {
+			break
+		} else if match(&s.frames[0], len(s.frames)) {
+			return s
+		}
+	}
+	return t.search(r)
+}
+
+// search finds the stack of Capture, its caller, by its hash, or adds it.
+//
+//go:noinline
+func (t *Table) search(r *recent) *Stack {
+	var buf [maxWalk]frame
+	frames := fromCaller(buf[:walk(&buf)])
+	h := hash(frames)
+	s := find(t.bucket(h).Load(), h, frames)
+	if s == nil {
+		s = t.add(h, frames)
+	}
+	if r != nil && s.Shared && len(frames) > 1 {
+		r.add(s, &t.turn)
+	}
+	return s
+}
+
+// fromCaller leaves out the innermost frame.
+func fromCaller(frames []frame) []frame {
+	if len(frames) < 2 {
+		return frames
+	}
+	base := frames[0].next
+	frames = frames[1:]
+	for i := range frames {
+		frames[i].next -= base
+	}
+	frames[len(frames)-1].next = 0
+	return frames
+}
+
+func (r *recent) add(s *Stack, turn *atomic.Uint32) {
+	for i := range r {
+		if r[i].CompareAndSwap(nil, s) {
+			return
+		}
+	}
+	// Where more stacks than there is room for come in turn, to replace one
+	// each time would cost more than it saves.
+	if s.searched.Add(1)%8 == 1 {
+		r[turn.Add(1)%uint32(len(r))].Store(s)
+	}
 }
 
 // Overflow counts the stacks that were not shared because the table was full.
@@ -90,13 +160,13 @@ func (t *Table) bucket(h uint64) *atomic.Pointer[Stack] {
 	return &t.buckets[h%uint64(len(t.buckets))]
 }
 
-func (t *Table) add(h uint64, pcs []uintptr) *Stack {
-	s := newStack(pcs, h) // symbolises; not under the lock
+func (t *Table) add(h uint64, frames []frame) *Stack {
+	s := newStack(frames, h) // symbolises; not under the lock
 	b := t.bucket(h)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	first := b.Load()
-	if known := find(first, h, pcs); known != nil {
+	if known := find(first, h, frames); known != nil {
 		return known
 	}
 	limit := t.Limit
@@ -114,16 +184,16 @@ func (t *Table) add(h uint64, pcs []uintptr) *Stack {
 	return s
 }
 
-func find(s *Stack, h uint64, pcs []uintptr) *Stack {
+func find(s *Stack, h uint64, frames []frame) *Stack {
 	for ; s != nil; s = s.next {
-		if s.hash == h && slices.Equal(s.pcs, pcs) {
+		if s.hash == h && slices.Equal(s.frames, frames) {
 			return s
 		}
 	}
 	return nil
 }
 
-func hash(pcs []uintptr) uint64 {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(pcs))), uintptr(len(pcs))*unsafe.Sizeof(uintptr(0)))
+func hash(frames []frame) uint64 {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(frames))), uintptr(len(frames))*unsafe.Sizeof(frame{}))
 	return maphash.Bytes(seed, b)
 }

@@ -2,18 +2,39 @@
 
 package callstack
 
-// walk stores the return addresses of the calling goroutine, innermost first,
-// and returns how many there are: those that runtime.Callers would give, but
-// with the compiler's wrappers, and with one address for a function and all
-// that was inlined into it. runtime.CallersFrames expands both alike.
-//
-// It follows the frame pointers that the compiler keeps on these systems, at
-// a fortieth of the cost. What makes it safe: it is one assembly function,
-// which is never preempted and doesn't split the stack, so the stack can't
-// move meanwhile; each frame pointer is checked to lie in the goroutine's own
+// The functions below follow the frame pointers that the compiler keeps on
+// these systems, from the caller's frame on, at a fortieth of the cost of
+// runtime.Callers. What makes it safe: each is one assembly function, which is
+// never preempted and doesn't split the stack, so the stack can't move
+// meanwhile; each frame pointer is checked to lie in the goroutine's own
 // stack, whose bounds g starts with, to be aligned, and to grow.
 //
 // The build tag dbleaks_callers uses runtime.Callers instead.
+
+// predicts is set if match is had.
+const predicts = true
+
+// walk stores the frames of the calling goroutine, innermost first, and
+// returns how many there are. The first is that of the calling function. Their
+// return addresses are those that runtime.Callers would give, but with the
+// compiler's wrappers, and with one address for a function and all that was
+// inlined into it. runtime.CallersFrames expands both alike.
 //
 //go:noescape
-func walk(pcs *[MaxDepth]uintptr) int
+func walk(frames *[maxWalk]frame) int
+
+// position returns how far below the stack's upper end the calling function's
+// frame lies, and where that function returns to: on the same way through the
+// program, both are the same. (A stack that grows or shrinks is copied to the
+// upper end of its new place.)
+func position() (height, caller uintptr)
+
+// match reports whether walk would store just these n frames, at least two.
+//
+// The frames' size is the functions' and doesn't change. So when the caller
+// comes the same way again, each frame pointer can be looked for where it was
+// relative to the first: unlike a walk, which must have loaded one before it
+// can load the next, that's as many loads as the processor can do at a time.
+//
+//go:noescape
+func match(frames *frame, n int) bool

@@ -2,23 +2,19 @@
 
 #include "textflag.h"
 
-// func walk(pcs *[MaxDepth]uintptr) int
-//
 // A frame starts at the frame pointer: there lies the caller's frame pointer,
 // and above it the return address. See walk.go for why this is safe.
+
+// func walk(frames *[maxWalk]frame) int
 TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-16
-	MOVQ pcs+0(FP), DI
+	MOVQ frames+0(FP), DI
 	MOVQ (TLS), R8
 	MOVQ 0(R8), R9   // g.stack.lo
 	MOVQ 8(R8), R10  // g.stack.hi
-	MOVQ 0(SP), AX   // where this function was called
-	MOVQ AX, (DI)
-	MOVQ $1, CX      // how many are found
+	XORL CX, CX      // how many are found
 	MOVQ BP, BX
 
 next:
-	CMPQ CX, $64
-	JGE  done
 	CMPQ BX, R9
 	JCS  done
 	LEAQ 16(BX), DX
@@ -29,9 +25,15 @@ next:
 	MOVQ 8(BX), AX
 	TESTQ AX, AX
 	JEQ  done
-	MOVQ AX, (DI)(CX*8)
+	MOVQ AX, 8(DI)
 	INCQ CX
 	MOVQ 0(BX), DX
+	MOVQ DX, AX
+	SUBQ BP, AX
+	MOVQ AX, 0(DI)
+	ADDQ $16, DI
+	CMPQ CX, $65
+	JGE  done
 	CMPQ DX, BX
 	JLS  done        // callers' frames lie higher
 	MOVQ DX, BX
@@ -39,4 +41,101 @@ next:
 
 done:
 	MOVQ CX, ret+8(FP)
+	RET
+
+// func position() (height, caller uintptr)
+TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
+	MOVQ (TLS), R8
+	MOVQ 8(R8), R10
+	SUBQ BP, R10
+	MOVQ R10, height+0(FP)
+	MOVQ 8(BP), AX
+	MOVQ AX, caller+8(FP)
+	RET
+
+// func match(frames *frame, n int) bool
+//
+// Two frames a turn, sixteen bytes of each at once.
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
+	MOVQ frames+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ (TLS), R8
+	MOVQ 0(R8), R9   // g.stack.lo
+	MOVQ 8(R8), R10  // g.stack.hi
+	CMPQ BP, R9
+	JCS  differs
+	DECQ CX
+	MOVQ CX, R11
+	SHLQ $4, R11
+	ADDQ SI, R11     // the outermost of the frames
+	MOVQ -16(R11), AX
+	LEAQ 16(BP)(AX*1), DX
+	CMPQ DX, R10     // the frames between lie lower, as they grow
+	JHI  differs
+	MOVQ BP, X0
+	PCMPEQL X1, X1   // what is equal so far
+	PCMPEQL X2, X2
+	MOVQ BP, BX
+	TESTQ $1, CX
+	JEQ  even
+	MOVOU (SI), X3
+	MOVOU (BX), X4
+	MOVQ (SI), BX
+	PADDQ X0, X3
+	ADDQ BP, BX
+	PCMPEQL X4, X3
+	ADDQ $16, SI
+	PAND X3, X1
+
+even:
+	CMPQ SI, R11
+	JEQ  outermost
+
+two:
+	MOVOU (SI), X3
+	MOVOU (BX), X4
+	MOVQ (SI), BX
+	MOVOU 16(SI), X5
+	MOVOU (BP)(BX*1), X6
+	MOVQ 16(SI), BX
+	PADDQ X0, X3
+	PADDQ X0, X5
+	PCMPEQL X4, X3
+	PCMPEQL X6, X5
+	ADDQ BP, BX
+	ADDQ $32, SI
+	PAND X3, X1
+	PAND X5, X2
+	CMPQ SI, R11
+	JNE  two
+
+outermost:
+	PAND X2, X1
+	PMOVMSKB X1, AX
+	CMPL AX, $0xffff
+	JNE  differs
+	MOVQ 8(BX), AX
+	CMPQ AX, 8(SI)
+	JNE  differs
+	CMPQ n+8(FP), $64
+	JEQ  same        // the walk ends here anyway
+	// Else it must end here too.
+	MOVQ 0(BX), DX
+	CMPQ DX, BX
+	JLS  same
+	LEAQ 16(DX), AX
+	CMPQ AX, R10
+	JHI  same
+	TESTQ $7, DX
+	JNE  same
+	MOVQ 8(DX), AX
+	TESTQ AX, AX
+	JEQ  same
+
+differs:
+	MOVB $0, ret+16(FP)
+	RET
+
+same:
+	MOVB $1, ret+16(FP)
 	RET

@@ -2,21 +2,18 @@
 
 #include "textflag.h"
 
-// func walk(pcs *[MaxDepth]uintptr) int
-//
 // A frame record lies where the frame pointer says: the caller's frame
 // pointer, and above it the return address. See walk.go for why this is safe.
+
+// func walk(frames *[maxWalk]frame) int
 TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-16
-	MOVD pcs+0(FP), R0
+	MOVD frames+0(FP), R0
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
-	MOVD LR, (R0)    // where this function was called
-	MOVD $1, R4      // how many are found
+	MOVD $0, R4      // how many are found
 	MOVD R29, R5
 
 next:
-	CMP  $64, R4
-	BGE  done
 	CMP  R2, R5
 	BLO  done
 	ADD  $16, R5, R6
@@ -24,11 +21,14 @@ next:
 	BHI  done
 	AND  $7, R5, R6
 	CBNZ R6, done
-	MOVD 8(R5), R7
+	LDP  (R5), (R6, R7)
 	CBZ  R7, done
-	MOVD R7, (R0)(R4<<3)
+	SUB  R29, R6, R8
+	STP  (R8, R7), (R0)
+	ADD  $16, R0
 	ADD  $1, R4
-	MOVD 0(R5), R6
+	CMP  $65, R4
+	BGE  done
 	CMP  R5, R6
 	BLS  done        // callers' frames lie higher
 	MOVD R6, R5
@@ -36,4 +36,69 @@ next:
 
 done:
 	MOVD R4, ret+8(FP)
+	RET
+
+// func position() (height, caller uintptr)
+TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
+	MOVD 8(g), R3
+	SUB  R29, R3, R3
+	MOVD R3, height+0(FP)
+	MOVD 8(R29), R4
+	MOVD R4, caller+8(FP)
+	RET
+
+// func match(frames *frame, n int) bool
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
+	MOVD frames+0(FP), R0
+	MOVD n+8(FP), R1
+	MOVD 0(g), R2    // g.stack.lo
+	MOVD 8(g), R3    // g.stack.hi
+	CMP  R2, R29
+	BLO  differs
+	SUB  $1, R1, R4
+	ADD  R4<<4, R0, R4 // the outermost of the frames
+	MOVD -16(R4), R5
+	ADD  R29, R5
+	ADD  $16, R5
+	CMP  R3, R5      // the frames between lie lower, as they grow
+	BHI  differs
+	MOVD R29, R5
+	MOVD $0, R6      // what is different so far
+
+one:
+	LDP.P 16(R0), (R7, R8)
+	LDP  (R5), (R9, R10)
+	ADD  R29, R7, R5
+	EOR  R5, R9
+	EOR  R8, R10
+	ORR  R9, R6
+	ORR  R10, R6
+	CMP  R4, R0
+	BNE  one
+
+	CBNZ R6, differs
+	LDP  (R5), (R6, R7)
+	MOVD 8(R0), R8
+	CMP  R7, R8
+	BNE  differs
+	CMP  $64, R1
+	BEQ  same        // the walk ends here anyway
+	// Else it must end here too.
+	CMP  R5, R6
+	BLS  same
+	ADD  $16, R6, R7
+	CMP  R3, R7
+	BHI  same
+	AND  $7, R6, R7
+	CBNZ R7, same
+	MOVD 8(R6), R7
+	CBZ  R7, same
+
+differs:
+	MOVB ZR, ret+16(FP)
+	RET
+
+same:
+	MOVD $1, R7
+	MOVB R7, ret+16(FP)
 	RET

@@ -35,6 +35,11 @@ func (o Op) String() string { return opNames[o] }
 // Conn is a physical connection. database/sql uses it from one goroutine at a
 // time, and so may what records: its methods are not for concurrent use with
 // each other, only with those that read.
+//
+// A query on the pool takes mu once, when it acquires the connection. What it
+// opens is the acquire's first handle: that is written once per acquire and
+// shown by a flag of state, as is that it was given back. Whatever else is
+// open is in lists, under mu.
 type Conn struct {
 	pool *Pool
 	id   uint64
@@ -42,16 +47,27 @@ type Conn struct {
 	// calls is the driver call in progress, in the lowest byte, and above it a
 	// counter of calls that began and ended. A reader that finds it changed
 	// knows that the connection was used, without a clock read per row.
-	calls atomic.Uint64
+	calls published
+	state published // flags
 
-	mu    sync.Mutex // guards the rest against readers
-	inUse bool       // also read without mu by the goroutine that records
-	// acq says who acquired the connection, if it is in use.
+	// For the goroutine that records alone.
+	seq       uint64
+	fresh     bool // no handle was opened since the acquire
+	firstUsed bool // first was, since the acquire
+
+	// reported is set if the acquire or first was reported: then somebody is to
+	// be told of its end.
+	reported atomic.Bool
+
+	mu sync.Mutex // guards the rest against readers
+	// acq says who acquired the connection; read only while state says inUse.
 	acq acquire
-	// open are the transaction and rows that are open, stmts the prepared
-	// statements, each in no order.
+	// first is the handle opened first in the acquire, if it is no statement;
+	// read only while state says firstOpen.
+	first Handle
+	// open are the other transactions and rows that are open, stmts the
+	// prepared statements, each in no order.
 	open, stmts []*Handle
-	seq         uint64
 	endings     []ending
 	spare       []*Handle
 
@@ -66,15 +82,19 @@ type acquire struct {
 	Mark
 	terms *Terms
 	seq   uint64
-	// fresh is set until the first driver call since the acquire.
-	fresh bool
 	report
+}
+
+func newConn(p *Pool) *Conn {
+	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
+	c.first.conn = c
+	return c
 }
 
 // Acquired records that the connection left the pool for the calling
 // goroutine.
 func (c *Conn) Acquired(ctx context.Context) {
-	if c == nil || c.pool.reg.Off() {
+	if c.pool.reg.Off() {
 		return
 	}
 	m, terms := c.pool.mark(), TermsOf(ctx)
@@ -85,24 +105,33 @@ func (c *Conn) Acquired(ctx context.Context) {
 }
 
 func (c *Conn) acquireLocked(m Mark, terms *Terms) {
-	if c.inUse { // a wrapper outside of this one keeps IsValid to itself
+	if c.inUse() { // a wrapper outside of this one keeps IsValid to itself
 		c.releaseLocked()
+	} else {
+		c.tidyLocked()
 	}
 	c.settleLocked()
 	c.seq++
-	c.inUse = true
-	c.acq = acquire{Mark: m, terms: terms, seq: c.seq, fresh: true}
+	c.acq.Mark, c.acq.terms, c.acq.seq = m, terms, c.seq
+	c.fresh, c.firstUsed = true, false
 	c.activeAt = m.At
+	c.state.publish(inUse)
 }
+
+func (c *Conn) inUse() bool { return c.state.load()&inUse != 0 }
 
 // Released records that the connection re-entered the pool: whatever was open
 // on it but for statements is over.
 func (c *Conn) Released() {
-	if c == nil || !c.inUse {
+	if c.state.own() == 0 {
 		return
 	}
 	if !c.pool.returns.Load() {
 		c.pool.returns.Store(true)
+	}
+	if len(c.open) == 0 && !c.reported.Load() {
+		c.state.publish(0)
+		return
 	}
 	c.mu.Lock()
 	c.releaseLocked()
@@ -113,22 +142,32 @@ func (c *Conn) releaseLocked() {
 	for len(c.open) > 0 {
 		c.endLocked(c.open[len(c.open)-1])
 	}
-	if c.acq.key != "" {
-		c.pool.noteEnded(c.ended(c.acq.key, c.acq.At))
+	c.state.publish(0)
+	c.tidyLocked()
+}
+
+// tidyLocked forgets the acquire that is over. If it was reported while it
+// ended, nobody has told yet.
+func (c *Conn) tidyLocked() {
+	if c.reported.Load() {
+		c.reported.Store(false)
+		c.tellEnd(&c.acq.report, c.acq.At)
+		c.tellEnd(&c.first.report, c.first.At)
 	}
-	c.inUse = false
-	c.acq = acquire{}
+	c.first.forget()
+}
+
+func (c *Conn) tellEnd(r *report, openedAt time.Duration) {
+	if r.key != "" {
+		c.pool.noteEnded(c.ended(r.key, openedAt))
+	}
+	*r = report{}
 }
 
 // Closed records that the physical connection is gone, and everything on it.
 func (c *Conn) Closed() {
-	if c == nil {
-		return
-	}
 	c.mu.Lock()
-	if c.inUse {
-		c.releaseLocked()
-	}
+	c.releaseLocked()
 	for _, h := range c.stmts {
 		*h = Handle{conn: c} // so that a late End finds it ended
 	}
@@ -144,41 +183,28 @@ func (c *Conn) Closed() {
 }
 
 // Enter records that a driver call begins.
-func (c *Conn) Enter(op Op) {
-	if c == nil {
-		return
-	}
-	c.calls.Store((c.calls.Load()>>8+1)<<8 | uint64(op))
-}
+func (c *Conn) Enter(op Op) { c.calls.count((c.calls.own() | 0xff) + 1 + uint64(op)) }
+
+// Leave records that the driver call is over, by return or panic.
+func (c *Conn) Leave() { c.calls.count((c.calls.own() | 0xff) + 1) }
 
 // Use is Enter for a call that needs the connection to be acquired. A
 // connection that the pool opened by itself is handed out unseen: its first
 // driver call is then its acquire.
 func (c *Conn) Use(ctx context.Context, op Op) {
-	if c == nil {
-		return
-	}
-	if !c.inUse {
+	if c.state.own() == 0 {
 		c.Acquired(ctx)
 	}
 	c.Enter(op)
-}
-
-// Leave records that the driver call is over, by return or panic.
-func (c *Conn) Leave() {
-	if c == nil {
-		return
-	}
-	c.calls.Store((c.calls.Load()>>8 + 1) << 8)
 }
 
 // markHere says who opens a handle now, and on what terms. A call that
 // acquired the connection for itself has been asked already: its stack, at the
 // acquire, is the same from the application down to database/sql.
 func (c *Conn) markHere(ctx context.Context) (Mark, *Terms) {
-	if c.inUse {
+	if c.state.own() != 0 {
 		o := c.acq.Stack.Origin
-		if o.Transient || o.Method == callstack.MethodBegin && c.acq.fresh {
+		if o.Transient || o.Method == callstack.MethodBegin && c.fresh {
 			return c.acq.Mark, c.acq.terms
 		}
 	}

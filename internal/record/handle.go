@@ -27,7 +27,7 @@ type report struct {
 }
 
 // Handle is the record of an open transaction, rows or statement. Its fields
-// are guarded by the connection's mu.
+// are guarded by the connection's mu; see there for its first.
 type Handle struct {
 	conn  *Conn
 	index int // in conn.open or conn.stmts
@@ -40,11 +40,11 @@ type Handle struct {
 
 	// How the garbage collector's word is had, for rows: young keeps the
 	// wrapper alive until the first sweep that meets it, which costs nothing
-	// per query; from then on only aged refers to it, and when that turns
-	// nil, nothing in the program can close the rows any more.
-	young *Anchor
-	aged  weak.Pointer[Anchor]
-	lost  bool
+	// per query; from then on, when swept is set, only aged refers to it, and
+	// when that turns nil, nothing in the program can close the rows any more.
+	young       *Anchor
+	aged        weak.Pointer[Anchor]
+	swept, lost bool
 }
 
 // Anchor ties the object that database/sql holds to its record. It is
@@ -52,83 +52,109 @@ type Handle struct {
 // value belongs to no record.
 type Anchor struct {
 	h   *Handle
-	seq uint64
+	seq uint64 // 0 once ended
 }
 
 // Tx records that a transaction was opened on c.
 func (c *Conn) Tx(ctx context.Context, a *Anchor) {
-	if c == nil || c.pool.reg.Off() {
+	if c.pool.reg.Off() {
 		return
 	}
 	m, terms := c.markHere(ctx)
 	c.opened(a, KindTx, m, terms, "")
 }
 
-// Rows records that a query on c returned rows. by is the hidden statement
-// that the query runs on, or nil.
-func (c *Conn) Rows(ctx context.Context, a *Anchor, query string, by *Hidden) {
-	if c == nil || c.pool.reg.Off() {
-		return
-	}
-	if by != nil {
-		c.opened(a, KindRows, by.mark, by.terms, query)
+// Rows records that a query on c returned rows.
+func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) {
+	if c.pool.reg.Off() {
 		return
 	}
 	m, terms := c.markHere(ctx)
 	c.opened(a, KindRows, m, terms, query)
 }
 
-// Hidden is a statement that database/sql prepared by itself, to run one
-// query of the application. It is no handle, but knows who opened it.
-type Hidden struct {
-	mark  Mark
-	terms *Terms
-}
-
-// Stmt records that a statement was prepared on c. If it is one that no Stmt
-// of the application stands for, it records nothing and returns who asked.
-func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) *Hidden {
-	if c == nil || c.pool.reg.Off() {
-		return nil
+// Stmt records that a statement was prepared on c, but for one that database/sql
+// prepared by itself to run one query of the application.
+func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) {
+	if c.pool.reg.Off() {
+		return
 	}
 	m, terms := c.markHere(ctx)
 	o := m.Stack.Origin
-	if o.Method != callstack.MethodPrepare && o.Method != callstack.MethodRebind && !o.Stmt {
-		return &Hidden{mark: m, terms: terms}
+	if o.Method == callstack.MethodPrepare || o.Method == callstack.MethodRebind || o.Stmt {
+		c.opened(a, KindStmt, m, terms, query)
 	}
-	c.opened(a, KindStmt, m, terms, query)
-	return nil
 }
 
 func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) {
+	c.seq++
+	c.fresh = false
+	if !c.firstUsed && kind != KindStmt && c.state.own() != 0 {
+		c.firstUsed = true
+		c.first.open(a, c.seq, kind, m, terms, query)
+		c.state.publish(inUse | firstOpen)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settleLocked()
-	c.seq++
-	c.acq.fresh = false
 	h := c.spareLocked()
-	*h = Handle{conn: c, seq: c.seq, kind: kind, Mark: m, terms: terms, query: query}
-	if kind == KindRows {
-		h.young = a
-	}
+	h.open(a, c.seq, kind, m, terms, query)
 	list := c.listOf(kind)
 	h.index = len(*list)
 	*list = append(*list, h)
-	a.h, a.seq = h, h.seq
+}
+
+// open takes an empty handle into use.
+func (h *Handle) open(a *Anchor, seq uint64, kind Kind, m Mark, terms *Terms, query string) {
+	h.seq, h.kind, h.Mark, h.terms, h.query = seq, kind, m, terms, query
+	if kind == KindRows {
+		h.young = a
+	}
+	a.h, a.seq = h, seq
+}
+
+// forget lets go of the application's objects, and of what a sweep noted.
+func (h *Handle) forget() {
+	if h.young != nil {
+		h.young = nil
+	}
+	if h.swept {
+		h.aged, h.lost, h.swept = weak.Pointer[Anchor]{}, false, false
+	}
 }
 
 // End records that the handle was given back. It is idempotent.
 func (a *Anchor) End() {
 	h := a.h
-	if h == nil {
+	if h == nil || a.seq == 0 {
 		return
 	}
-	a.h = nil
+	seq := a.seq
+	a.seq = 0
 	c := h.conn
+	if h == &c.first && h.seq == seq && !c.reported.Load() {
+		c.state.publish(c.state.own() &^ firstOpen)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h.seq == a.seq { // else it ended with its connection, and serves again
+	if h.seq == seq { // else it ended with its connection, and serves again
 		c.endLocked(h)
+	}
+}
+
+// Enter records that a driver call on the handle begins.
+func (a *Anchor) Enter(op Op) {
+	if a.h != nil {
+		a.h.conn.Enter(op)
+	}
+}
+
+// Leave records that the driver call is over, by return or panic.
+func (a *Anchor) Leave() {
+	if a.h != nil {
+		a.h.conn.Leave()
 	}
 }
 
@@ -153,6 +179,11 @@ func (c *Conn) settleLocked() {
 }
 
 func (c *Conn) endLocked(h *Handle) {
+	if h == &c.first {
+		c.state.publish(c.state.own() &^ firstOpen)
+		c.tellEnd(&h.report, h.At)
+		return
+	}
 	var e Ended
 	if h.key != "" {
 		e = c.ended(h.key, h.At)
@@ -187,7 +218,7 @@ func (c *Conn) listOf(kind Kind) *[]*Handle {
 func (c *Conn) spareLocked() *Handle {
 	n := len(c.spare)
 	if n == 0 {
-		return new(Handle)
+		return &Handle{conn: c}
 	}
 	h := c.spare[n-1]
 	c.spare = c.spare[:n-1]

@@ -128,7 +128,13 @@ func (p *Pool) Age() time.Duration { return p.now() }
 func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy Policy, sweep bool) []View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	calls := c.calls.Load()
+	calls := c.calls.load()
+	state := c.state.load()
+	if state == 0 {
+		c.tidyLocked()
+	} else if state&firstOpen == 0 && c.first.key != "" {
+		c.tellEnd(&c.first.report, c.first.At)
+	}
 	active := calls != c.seenCalls
 	activeAt := min(now, c.activeAt+paused)
 	if sweep {
@@ -147,14 +153,16 @@ func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy P
 		v.Busy = Op(calls & 0xff)
 		waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
 		old := policy.MaxAge > 0 && v.Kind != KindStmt && v.LongLived == "" && v.Age > policy.MaxAge
-		v.Overdue = c.inUse && (waiting || old)
+		v.Overdue = state != 0 && (waiting || old)
 		return v
 	}
 	var root *View
-	if c.inUse {
+	if state != 0 {
 		n.InUse++
-		c.collect(sweep)
-		views, root = c.roots(views, n, policy, judge)
+		var buf [8]*Handle
+		open := c.openHandles(buf[:0], state)
+		collect(open, sweep)
+		views, root = c.roots(open, views, n, policy, judge)
 	} else {
 		n.Idle++
 	}
@@ -168,7 +176,7 @@ func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy P
 			continue
 		}
 		v := judge(h.view(policy))
-		v.Copy, v.Deferred = isCopy, c.inUse
+		v.Copy, v.Deferred = isCopy, state != 0
 		views = append(views, v)
 	}
 	if root != nil && !(root.Kind == KindConn && c.maybeReturned(root)) {
@@ -184,16 +192,25 @@ func (c *Conn) maybeReturned(root *View) bool {
 	return !c.pool.returns.Load() && !c.acq.Stack.Origin.Conn && root.Busy == OpNone
 }
 
+// openHandles appends the transactions and rows that are open.
+func (c *Conn) openHandles(to []*Handle, state uint64) []*Handle {
+	if state&firstOpen != 0 {
+		to = append(to, &c.first)
+	}
+	return append(to, c.open...)
+}
+
 // collect asks the garbage collector about aged rows, and hands over young
 // ones to it if sweep is set.
-func (c *Conn) collect(sweep bool) {
-	for _, h := range c.open {
+func collect(open []*Handle, sweep bool) {
+	for _, h := range open {
 		switch {
-		case h.young != nil && sweep:
-			h.aged = weak.Make(h.young)
+		case h.kind != KindRows:
+		case h.swept:
+			h.lost = h.aged.Value() == nil
+		case sweep:
+			h.aged, h.swept = weak.Make(h.young), true
 			h.young = nil
-		case h.kind == KindRows && h.young == nil && h.aged.Value() == nil:
-			h.lost = true
 		}
 	}
 }
@@ -201,10 +218,10 @@ func (c *Conn) collect(sweep bool) {
 // roots finds the root causes on a connection in use. A handle that is proven
 // lost takes the blame alone. Otherwise it is the outermost one, in which the
 // others will end.
-func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) View) ([]View, *View) {
+func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, judge func(View) View) ([]View, *View) {
 	lost := false
 	var tx, rows *Handle
-	for _, h := range c.open {
+	for _, h := range open {
 		switch {
 		case h.kind == KindTx:
 			n.Txs++
@@ -246,7 +263,7 @@ func (c *Conn) roots(views []View, n *Counts, policy Policy, judge func(View) Vi
 		self = rows
 		root = rows.view(policy)
 	}
-	for _, h := range c.open {
+	for _, h := range open {
 		if h == self {
 			continue
 		}
@@ -298,16 +315,30 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 	c := v.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, seq := &c.acq.report, c.acq.seq
-	if v.handle != nil {
-		r, seq = &v.handle.report, v.handle.seq
-	}
-	if seq != v.ID.seq { // ended, perhaps reused
+	r := c.reportOf(v)
+	if r == nil {
 		return 0, false
 	}
 	before = r.told
 	r.key, r.told = key, max(before, v.told())
+	// Whoever ends it from now on tells; if he was about to, the next sweep.
+	c.reported.Store(true)
 	return before, true
+}
+
+// reportOf returns what was reported of the handle or acquire; nil if it has
+// ended, and perhaps its record serves again.
+func (c *Conn) reportOf(v *View) *report {
+	h, state := v.handle, c.state.load()
+	switch {
+	case h == nil && state != 0 && c.acq.seq == v.ID.seq:
+		return &c.acq.report
+	case h == nil, h == &c.first && state&firstOpen == 0:
+		return nil
+	case h.seq == v.ID.seq:
+		return &h.report
+	}
+	return nil
 }
 
 func (v *View) told() Told {

@@ -116,7 +116,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	if p == nil || p.reg.Off() {
 		return nil
 	}
-	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
+	c := newConn(p)
 	m := p.mark()
 	if m.Stack.Origin.Method != callstack.MethodOpener {
 		c.acquireLocked(m, TermsOf(ctx)) // nobody else knows c yet

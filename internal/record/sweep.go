@@ -65,10 +65,7 @@ func (p *Pool) hasWork() bool {
 		return true
 	}
 	for _, c := range p.list() {
-		c.mu.Lock()
-		inUse := c.inUse
-		c.mu.Unlock()
-		if inUse {
+		if c.inUse() {
 			return true
 		}
 	}
@@ -85,7 +82,7 @@ func (p *Pool) untold() bool {
 // activity changes when any connection of the pool is used.
 func (p *Pool) activity() (sum uint64) {
 	for _, c := range p.list() {
-		sum += c.calls.Load()
+		sum += c.calls.load()
 	}
 	return sum
 }
@@ -100,7 +97,7 @@ func (p *Pool) pending() bool {
 	now := p.now()
 	for _, c := range p.list() {
 		c.mu.Lock()
-		waiting := c.inUse && now-c.activeAt < patience
+		waiting := c.inUse() && now-c.activeAt < patience
 		c.mu.Unlock()
 		if waiting {
 			return true
