@@ -65,7 +65,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	c.rec.Enter(record.OpReset)
 	defer c.rec.Leave()
 	err := c.resetter.ResetSession(ctx)
-	if errors.Is(err, driver.ErrBadConn) {
+	if err != nil && errors.Is(err, driver.ErrBadConn) {
 		c.rec.Released() // database/sql closes it and takes another
 	}
 	return err

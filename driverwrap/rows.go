@@ -32,16 +32,18 @@ func (r *rows) Unwrap() driver.Rows { return r.inner }
 func (r *rows) Columns() []string { return r.inner.Columns() }
 
 func (r *rows) Close() error {
-	defer r.End()
 	r.Enter(record.OpClose)
-	defer r.Leave()
+	defer r.Closed()
 	return r.inner.Close()
 }
 
+// Next doesn't defer, as it is called for every row: after a driver's panic it
+// looks as if the call went on, until the next one, the rows' Close.
 func (r *rows) Next(dest []driver.Value) error {
 	r.Enter(record.OpNext)
-	defer r.Leave()
-	return r.inner.Next(dest)
+	err := r.inner.Next(dest)
+	r.Leave()
+	return err
 }
 
 // The neutral answers below are what database/sql assumes of a driver without

@@ -44,9 +44,8 @@ func (s *stmt) Unwrap() driver.Stmt { return s.inner }
 func (s *stmt) NumInput() int { return s.inner.NumInput() }
 
 func (s *stmt) Close() error {
-	defer s.End()
-	s.conn.rec.Enter(record.OpClose)
-	defer s.conn.rec.Leave()
+	s.Enter(record.OpClose)
+	defer s.Closed()
 	return s.inner.Close()
 }
 

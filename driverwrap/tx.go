@@ -25,8 +25,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{inner: inner, conn: c}
+	t := &tx{inner: inner}
 	c.rec.Tx(ctx, &t.Anchor)
+	if c.resetter == nil || c.valid == nil {
+		return discardingTx{t}, nil
+	}
 	return t, nil
 }
 
@@ -56,31 +59,31 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, err
 type tx struct {
 	record.Anchor
 	inner driver.Tx
-	conn  *conn
 }
 
 func (t *tx) Commit() error {
-	defer t.End()
-	t.conn.rec.Enter(record.OpCommit)
-	defer t.conn.rec.Leave()
+	t.Enter(record.OpCommit)
+	defer t.Closed()
 	return t.inner.Commit()
 }
 
-// Rollback keeps a promise of database/sql: after a rollback because the
+func (t *tx) Rollback() error {
+	t.Enter(record.OpRollback)
+	defer t.Closed()
+	return t.inner.Rollback()
+}
+
+// discardingTx keeps a promise of database/sql: after a rollback because the
 // context ended, it keeps the connection, and a Conn that the transaction was
 // begun on, only if the driver can reset and validate it. Wrapped, each looks
 // as if it could; where the driver lacks either, the answer says otherwise.
-func (t *tx) Rollback() error {
-	defer t.End()
-	c := t.conn
-	discard := (c.resetter == nil || c.valid == nil) && contextEnded()
-	c.rec.Enter(record.OpRollback)
-	defer c.rec.Leave()
-	err := t.inner.Rollback()
-	if discard {
-		return discarded{err}
+type discardingTx struct{ *tx }
+
+func (t discardingTx) Rollback() error {
+	if discard := contextEnded(); discard {
+		return discarded{t.tx.Rollback()}
 	}
-	return err
+	return t.tx.Rollback()
 }
 
 // discarded is the error of a rollback whose connection is to be discarded.

@@ -36,10 +36,11 @@ func (o Op) String() string { return opNames[o] }
 // time, and so may what records: its methods are not for concurrent use with
 // each other, only with those that read.
 //
-// A query on the pool takes mu once, when it acquires the connection. What it
-// opens is the acquire's first handle: that is written once per acquire and
-// shown by a flag of state, as is that it was given back. Whatever else is
-// open is in lists, under mu.
+// A query on the pool takes no lock. Who acquires the connection writes acq,
+// and what he opens is the acquire's first handle: both are written once per
+// acquire, and shown by flags of state. Whatever else is open is in lists,
+// under mu. A reader who finds the connection in use keeps the next acquire
+// waiting, by mu, until it has read.
 type Conn struct {
 	pool *Pool
 	id   uint64
@@ -58,6 +59,8 @@ type Conn struct {
 	// reported is set if the acquire or first was reported: then somebody is to
 	// be told of its end.
 	reported atomic.Bool
+	// reading is set by a reader, who holds mu.
+	reading atomic.Bool
 
 	mu sync.Mutex // guards the rest against readers
 	// acq says who acquired the connection; read only while state says inUse.
@@ -79,10 +82,27 @@ type Conn struct {
 }
 
 type acquire struct {
+	opening
+	seq uint64
+	report
+}
+
+// opening says who opened something, and on what terms.
+type opening struct {
 	Mark
 	terms *Terms
-	seq   uint64
-	report
+}
+
+// set compares before it stores pointers: the same line opens most of what is
+// opened on a connection, and only stores concern the garbage collector.
+func (o *opening) set(m Mark, terms *Terms) {
+	o.At, o.Goroutine = m.At, m.Goroutine
+	if o.Stack != m.Stack {
+		o.Stack = m.Stack
+	}
+	if o.terms != terms {
+		o.terms = terms
+	}
 }
 
 func newConn(p *Pool) *Conn {
@@ -97,28 +117,32 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.pool.reg.Off() {
 		return
 	}
-	m, terms := c.pool.mark(), TermsOf(ctx)
-	c.mu.Lock()
-	c.acquireLocked(m, terms)
-	c.mu.Unlock()
+	c.acquire(c.pool.mark(), TermsOf(ctx))
 	c.pool.arm()
 }
 
-func (c *Conn) acquireLocked(m Mark, terms *Terms) {
-	if c.inUse() { // a wrapper outside of this one keeps IsValid to itself
-		c.releaseLocked()
-	} else {
-		c.tidyLocked()
+func (c *Conn) acquire(m Mark, terms *Terms) {
+	if c.state.own() != 0 { // a wrapper outside of this one keeps IsValid to itself
+		c.Released()
 	}
-	c.settleLocked()
+	// Either a reader sees this, and leaves the connection alone, or it is seen.
+	c.state.exchange(acquiring)
+	if c.reading.Load() || c.reported.Load() || len(c.endings) > 0 {
+		c.mu.Lock()
+		c.tellLocked()
+		c.settleLocked()
+		c.mu.Unlock()
+	}
 	c.seq++
-	c.acq.Mark, c.acq.terms, c.acq.seq = m, terms, c.seq
+	c.acq.set(m, terms)
+	c.acq.seq = c.seq
+	c.first.forget()
 	c.fresh, c.firstUsed = true, false
 	c.activeAt = m.At
 	c.state.publish(inUse)
 }
 
-func (c *Conn) inUse() bool { return c.state.load()&inUse != 0 }
+func (c *Conn) inUse() bool { return c.state.load() != 0 }
 
 // Released records that the connection re-entered the pool: whatever was open
 // on it but for statements is over.
@@ -143,18 +167,16 @@ func (c *Conn) releaseLocked() {
 		c.endLocked(c.open[len(c.open)-1])
 	}
 	c.state.publish(0)
-	c.tidyLocked()
+	c.tellLocked()
 }
 
-// tidyLocked forgets the acquire that is over. If it was reported while it
-// ended, nobody has told yet.
-func (c *Conn) tidyLocked() {
+// tellLocked tells of the end of an acquire that was reported.
+func (c *Conn) tellLocked() {
 	if c.reported.Load() {
 		c.reported.Store(false)
 		c.tellEnd(&c.acq.report, c.acq.At)
 		c.tellEnd(&c.first.report, c.first.At)
 	}
-	c.first.forget()
 }
 
 func (c *Conn) tellEnd(r *report, openedAt time.Duration) {

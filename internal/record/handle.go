@@ -33,8 +33,7 @@ type Handle struct {
 	index int // in conn.open or conn.stmts
 	seq   uint64
 	kind  Kind
-	Mark
-	terms *Terms
+	opening
 	query string
 	report
 
@@ -48,15 +47,15 @@ type Handle struct {
 }
 
 // Anchor ties the object that database/sql holds to its record. It is
-// embedded in the wrapper of rows, transactions and statements. The zero
-// value belongs to no record.
+// embedded in the wrapper of rows, transactions and statements.
 type Anchor struct {
-	h   *Handle
-	seq uint64 // 0 once ended
+	h   *Handle // of the connection; another's if seq is 0
+	seq uint64  // 0 if the object is not recorded, or no more
 }
 
 // Tx records that a transaction was opened on c.
 func (c *Conn) Tx(ctx context.Context, a *Anchor) {
+	a.h = &c.first
 	if c.pool.reg.Off() {
 		return
 	}
@@ -66,6 +65,7 @@ func (c *Conn) Tx(ctx context.Context, a *Anchor) {
 
 // Rows records that a query on c returned rows.
 func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) {
+	a.h = &c.first
 	if c.pool.reg.Off() {
 		return
 	}
@@ -76,6 +76,7 @@ func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) {
 // Stmt records that a statement was prepared on c, but for one that database/sql
 // prepared by itself to run one query of the application.
 func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) {
+	a.h = &c.first
 	if c.pool.reg.Off() {
 		return
 	}
@@ -107,7 +108,8 @@ func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) 
 
 // open takes an empty handle into use.
 func (h *Handle) open(a *Anchor, seq uint64, kind Kind, m Mark, terms *Terms, query string) {
-	h.seq, h.kind, h.Mark, h.terms, h.query = seq, kind, m, terms, query
+	h.seq, h.kind, h.query = seq, kind, query
+	h.set(m, terms)
 	if kind == KindRows {
 		h.young = a
 	}
@@ -124,37 +126,26 @@ func (h *Handle) forget() {
 	}
 }
 
-// End records that the handle was given back. It is idempotent.
-func (a *Anchor) End() {
-	h := a.h
-	if h == nil || a.seq == 0 {
-		return
-	}
-	seq := a.seq
-	a.seq = 0
-	c := h.conn
-	if h == &c.first && h.seq == seq && !c.reported.Load() {
-		c.state.publish(c.state.own() &^ firstOpen)
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if h.seq == seq { // else it ended with its connection, and serves again
-		c.endLocked(h)
-	}
-}
-
 // Enter records that a driver call on the handle begins.
-func (a *Anchor) Enter(op Op) {
-	if a.h != nil {
-		a.h.conn.Enter(op)
-	}
-}
+func (a *Anchor) Enter(op Op) { a.h.conn.Enter(op) }
 
 // Leave records that the driver call is over, by return or panic.
-func (a *Anchor) Leave() {
-	if a.h != nil {
-		a.h.conn.Leave()
+func (a *Anchor) Leave() { a.h.conn.Leave() }
+
+// Closed is Leave for the call that gave the handle back. A second one is not
+// counted.
+func (a *Anchor) Closed() {
+	h, c, seq := a.h, a.h.conn, a.seq
+	c.Leave()
+	a.seq = 0
+	switch {
+	case seq == 0 || h.seq != seq: // ended with its connection, and serves again
+	case h == &c.first && !c.reported.Load():
+		c.state.publish(c.state.own() &^ firstOpen)
+	default:
+		c.mu.Lock()
+		c.endLocked(h)
+		c.mu.Unlock()
 	}
 }
 

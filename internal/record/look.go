@@ -125,23 +125,44 @@ func (p *Pool) paused(now time.Duration) time.Duration {
 // Age is the time since the pool was opened.
 func (p *Pool) Age() time.Duration { return p.now() }
 
-func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy Policy, sweep bool) []View {
+// startReading keeps acq and first as they are, and returns what is valid of
+// them: what a connection is just being acquired for can't be told yet.
+func (c *Conn) startReading() (state uint64) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading.Store(true)
+	return c.state.load()
+}
+
+func (c *Conn) stopReading() {
+	c.reading.Store(false)
+	c.mu.Unlock()
+}
+
+func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy Policy, sweep bool) []View {
+	state := c.startReading()
+	defer c.stopReading()
 	calls := c.calls.load()
-	state := c.state.load()
-	if state == 0 {
-		c.tidyLocked()
-	} else if state&firstOpen == 0 && c.first.key != "" {
+	switch {
+	case state == 0:
+		c.tellLocked()
+		c.first.forget()
+	case state&firstOpen == 0 && c.first.key != "": // ended as it was reported
 		c.tellEnd(&c.first.report, c.first.At)
 	}
 	active := calls != c.seenCalls
-	activeAt := min(now, c.activeAt+paused)
+	activeAt := now
+	if state != acquiring {
+		activeAt = min(now, c.activeAt+paused)
+	}
 	if sweep {
 		c.settleLocked()
-		c.seenCalls, c.activeAt = calls, activeAt
-		if active {
+		c.seenCalls = calls
+		switch {
+		case state == acquiring:
+		case active:
 			c.activeAt = now
+		default:
+			c.activeAt = activeAt
 		}
 	}
 	judge := func(v View) View {
@@ -157,7 +178,7 @@ func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy P
 		return v
 	}
 	var root *View
-	if state != 0 {
+	if state&inUse != 0 {
 		n.InUse++
 		var buf [8]*Handle
 		open := c.openHandles(buf[:0], state)
@@ -313,9 +334,9 @@ func (h *Handle) child() ChildView {
 // the handle has ended.
 func (v *View) Report(key Key) (before Told, ok bool) {
 	c := v.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.reportOf(v)
+	state := c.startReading()
+	defer c.stopReading()
+	r := c.reportOf(v, state)
 	if r == nil {
 		return 0, false
 	}
@@ -328,10 +349,10 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 
 // reportOf returns what was reported of the handle or acquire; nil if it has
 // ended, and perhaps its record serves again.
-func (c *Conn) reportOf(v *View) *report {
-	h, state := v.handle, c.state.load()
+func (c *Conn) reportOf(v *View, state uint64) *report {
+	h := v.handle
 	switch {
-	case h == nil && state != 0 && c.acq.seq == v.ID.seq:
+	case h == nil && state&inUse != 0 && c.acq.seq == v.ID.seq:
 		return &c.acq.report
 	case h == nil, h == &c.first && state&firstOpen == 0:
 		return nil

@@ -119,7 +119,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	c := newConn(p)
 	m := p.mark()
 	if m.Stack.Origin.Method != callstack.MethodOpener {
-		c.acquireLocked(m, TermsOf(ctx)) // nobody else knows c yet
+		c.acquire(m, TermsOf(ctx))
 	}
 	p.mu.Lock()
 	reopened := p.closed && len(p.conns) == 0

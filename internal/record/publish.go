@@ -14,8 +14,12 @@ func (p *published) load() uint64 { return atomic.LoadUint64(&p.v) }
 // own is for the goroutine that writes.
 func (p *published) own() uint64 { return p.v }
 
+// exchange publishes v before anything is loaded afterwards.
+func (p *published) exchange(v uint64) { atomic.StoreUint64(&p.v, v) }
+
 // The flags of Conn.state.
 const (
-	inUse     = 1 << iota // the connection is out of the pool: acq is valid
+	acquiring = 1 << iota // acq is being written
+	inUse                 // the connection is out of the pool: acq is valid
 	firstOpen             // first is valid
 )

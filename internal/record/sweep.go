@@ -96,9 +96,9 @@ func (p *Pool) pending() bool {
 	const patience = 24 * time.Hour
 	now := p.now()
 	for _, c := range p.list() {
-		c.mu.Lock()
-		waiting := c.inUse() && now-c.activeAt < patience
-		c.mu.Unlock()
+		state := c.startReading()
+		waiting := state == acquiring || state != 0 && now-c.activeAt < patience
+		c.stopReading()
 		if waiting {
 			return true
 		}
