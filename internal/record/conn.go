@@ -123,7 +123,7 @@ func (c *Conn) Acquired(ctx context.Context) {
 
 func (c *Conn) acquire(m Mark, terms *Terms) {
 	if c.state.own() != 0 { // a wrapper outside of this one keeps IsValid to itself
-		c.Released()
+		c.release()
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
 	c.state.exchange(acquiring)
@@ -153,6 +153,10 @@ func (c *Conn) Released() {
 	if !c.pool.returns.Load() {
 		c.pool.returns.Store(true)
 	}
+	c.release()
+}
+
+func (c *Conn) release() {
 	if len(c.open) == 0 && !c.reported.Load() {
 		c.state.publish(0)
 		return
