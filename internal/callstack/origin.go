@@ -33,6 +33,12 @@ type Origin struct {
 	Conn bool
 }
 
+// OpensStmt reports whether a statement that is prepared is one of the
+// application's, and not one that database/sql runs a single query on.
+func (o Origin) OpensStmt() bool {
+	return o.Method == MethodPrepare || o.Method == MethodRebind || o.Stmt
+}
+
 const sqlPackage = "database/sql"
 
 // originOf reads the public method off the outermost of the innermost run of

@@ -93,13 +93,8 @@ type opening struct {
 	terms *Terms
 }
 
-// set compares before it stores pointers: the same line opens most of what is
-// opened on a connection, and only stores concern the garbage collector.
-func (o *opening) set(m Mark, terms *Terms) {
-	o.At, o.Goroutine = m.At, m.Goroutine
-	if o.Stack != m.Stack {
-		o.Stack = m.Stack
-	}
+func (o *opening) fill(p *Pool, terms *Terms) {
+	o.Mark.fill(p)
 	if o.terms != terms {
 		o.terms = terms
 	}
@@ -117,28 +112,35 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.pool.reg.Off() {
 		return
 	}
-	c.acquire(c.pool.mark(), TermsOf(ctx))
-	c.pool.arm()
-}
-
-func (c *Conn) acquire(m Mark, terms *Terms) {
+	terms := TermsOf(ctx)   // first, as it calls the application
 	if c.state.own() != 0 { // a wrapper outside of this one keeps IsValid to itself
 		c.release()
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
 	c.state.exchange(acquiring)
 	if c.reading.Load() || c.reported.Load() || len(c.endings) > 0 {
-		c.mu.Lock()
-		c.tellLocked()
-		c.settleLocked()
-		c.mu.Unlock()
+		c.awaitReader()
 	}
+	c.acq.fill(c.pool, terms)
+	c.begin()
+	c.pool.arm()
+}
+
+// awaitReader also does what had to wait until the connection is used again.
+func (c *Conn) awaitReader() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tellLocked()
+	c.settleLocked()
+}
+
+// begin starts the acquire that acq says.
+func (c *Conn) begin() {
 	c.seq++
-	c.acq.set(m, terms)
 	c.acq.seq = c.seq
+	c.activeAt = c.acq.At
 	c.first.forget()
 	c.fresh, c.firstUsed = true, false
-	c.activeAt = m.At
 	c.state.publish(inUse)
 }
 
@@ -224,17 +226,15 @@ func (c *Conn) Use(ctx context.Context, op Op) {
 	c.Enter(op)
 }
 
-// markHere says who opens a handle now, and on what terms. A call that
-// acquired the connection for itself has been asked already: its stack, at the
-// acquire, is the same from the application down to database/sql.
-func (c *Conn) markHere(ctx context.Context) (Mark, *Terms) {
-	if c.state.own() != 0 {
-		o := c.acq.Stack.Origin
-		if o.Transient || o.Method == callstack.MethodBegin && c.fresh {
-			return c.acq.Mark, c.acq.terms
-		}
+// shares reports whether a handle that is opened now is what the connection
+// was acquired for. Then its stack, at the acquire, was the same from the
+// application down to database/sql.
+func (c *Conn) shares() bool {
+	if c.state.own() == 0 {
+		return false
 	}
-	return c.pool.mark(), TermsOf(ctx)
+	o := &c.acq.Stack.Origin
+	return o.Transient || c.fresh && o.Method == callstack.MethodBegin
 }
 
 // ended describes the end of a reported handle.

@@ -54,66 +54,64 @@ type Anchor struct {
 }
 
 // Tx records that a transaction was opened on c.
-func (c *Conn) Tx(ctx context.Context, a *Anchor) {
-	a.h = &c.first
-	if c.pool.reg.Off() {
-		return
-	}
-	m, terms := c.markHere(ctx)
-	c.opened(a, KindTx, m, terms, "")
-}
+func (c *Conn) Tx(ctx context.Context, a *Anchor) { c.opened(ctx, a, KindTx, "") }
 
 // Rows records that a query on c returned rows.
-func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) {
-	a.h = &c.first
-	if c.pool.reg.Off() {
-		return
-	}
-	m, terms := c.markHere(ctx)
-	c.opened(a, KindRows, m, terms, query)
-}
+func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) { c.opened(ctx, a, KindRows, query) }
 
 // Stmt records that a statement was prepared on c, but for one that database/sql
 // prepared by itself to run one query of the application.
 func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) {
 	a.h = &c.first
-	if c.pool.reg.Off() {
-		return
-	}
-	m, terms := c.markHere(ctx)
-	o := m.Stack.Origin
-	if o.Method == callstack.MethodPrepare || o.Method == callstack.MethodRebind || o.Stmt {
-		c.opened(a, KindStmt, m, terms, query)
+	if !c.pool.reg.Off() {
+		c.listed(ctx, a, KindStmt, query)
 	}
 }
 
-func (c *Conn) opened(a *Anchor, kind Kind, m Mark, terms *Terms, query string) {
-	c.seq++
-	c.fresh = false
-	if !c.firstUsed && kind != KindStmt && c.state.own() != 0 {
-		c.firstUsed = true
-		c.first.open(a, c.seq, kind, m, terms, query)
-		c.state.publish(inUse | firstOpen)
+func (c *Conn) opened(ctx context.Context, a *Anchor, kind Kind, query string) {
+	h := &c.first
+	a.h = h
+	if c.firstUsed || !c.shares() {
+		if !c.pool.reg.Off() {
+			c.listed(ctx, a, kind, query)
+		}
 		return
 	}
+	c.fresh, c.firstUsed = false, true
+	c.seq++
+	h.seq, h.kind, h.query = c.seq, kind, query
+	if kind == KindRows {
+		h.young = a
+	}
+	a.seq = c.seq
+	c.state.publish(inUse | firstOpen)
+}
+
+// listed records a handle that is not the first of an acquire.
+func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
+	var o opening
+	if c.shares() {
+		o = c.acq.opening
+	} else {
+		o.fill(c.pool, TermsOf(ctx))
+	}
+	if kind == KindStmt && !o.Stack.Origin.OpensStmt() {
+		return
+	}
+	c.fresh = false
+	c.seq++
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settleLocked()
 	h := c.spareLocked()
-	h.open(a, c.seq, kind, m, terms, query)
-	list := c.listOf(kind)
-	h.index = len(*list)
-	*list = append(*list, h)
-}
-
-// open takes an empty handle into use.
-func (h *Handle) open(a *Anchor, seq uint64, kind Kind, m Mark, terms *Terms, query string) {
-	h.seq, h.kind, h.query = seq, kind, query
-	h.set(m, terms)
+	h.seq, h.kind, h.query, h.opening = c.seq, kind, query, o
 	if kind == KindRows {
 		h.young = a
 	}
-	a.h, a.seq = h, seq
+	list := c.listOf(kind)
+	h.index = len(*list)
+	*list = append(*list, h)
+	a.h, a.seq = h, h.seq
 }
 
 // forget lets go of the application's objects, and of what a sweep noted.

@@ -216,6 +216,7 @@ func (c *Conn) maybeReturned(root *View) bool {
 // openHandles appends the transactions and rows that are open.
 func (c *Conn) openHandles(to []*Handle, state uint64) []*Handle {
 	if state&firstOpen != 0 {
+		c.first.opening = c.acq.opening
 		to = append(to, &c.first)
 	}
 	return append(to, c.open...)

@@ -68,7 +68,7 @@ func (r *Registry) OpenPool(name, driver, source string, identity uint64) *Pool 
 		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source, Identity: identity,
 		Wall: c.start, reg: r, clock: c, conns: make(map[*Conn]struct{}),
 	}
-	p.Opened = p.mark()
+	p.Opened.fill(p)
 	r.mu.Lock()
 	r.pools[p] = struct{}{}
 	r.mu.Unlock()
@@ -117,9 +117,9 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 		return nil
 	}
 	c := newConn(p)
-	m := p.mark()
-	if m.Stack.Origin.Method != callstack.MethodOpener {
-		c.acquire(m, TermsOf(ctx))
+	c.acq.fill(p, TermsOf(ctx))
+	if c.acq.Stack.Origin.Method != callstack.MethodOpener {
+		c.begin()
 	}
 	p.mu.Lock()
 	reopened := p.closed && len(p.conns) == 0

@@ -79,11 +79,12 @@ func (r *Registry) Pools() []*Pool {
 	return out
 }
 
-// mark says who calls and when.
-func (p *Pool) mark() Mark {
-	return Mark{
-		Stack:     p.reg.Stacks.Capture(),
-		At:        p.now(),
-		Goroutine: goid.Get(),
+// fill says that it is the calling goroutine, now. It compares before it stores
+// a pointer: the same line opens most of what is opened on a connection, and
+// only stores concern the garbage collector.
+func (m *Mark) fill(p *Pool) {
+	if s := p.reg.Stacks.Capture(); m.Stack != s {
+		m.Stack = s
 	}
+	m.At, m.Goroutine = p.now(), goid.Get()
 }
