@@ -71,8 +71,9 @@ type Conn struct {
 	// open are the other transactions and rows that are open, stmts the
 	// prepared statements, each in no order.
 	open, stmts []*Handle
-	endings     []ending
-	spare       []*Handle
+	// endings are statements whose end is not told yet.
+	endings []*Handle
+	spare   []*Handle
 
 	// What the last sweep saw: the value of calls, and since when. The sweep
 	// that finds a change takes itself for its time, so that idle times are
@@ -118,7 +119,7 @@ func (c *Conn) Acquired(ctx context.Context) {
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
 	c.state.exchange(acquiring)
-	if c.reading.Load() || c.reported.Load() || len(c.endings) > 0 {
+	if c.reading.Load() || c.reported.Load() {
 		c.awaitReader()
 	}
 	c.acq.fill(c.pool, terms)
@@ -126,12 +127,10 @@ func (c *Conn) Acquired(ctx context.Context) {
 	c.pool.arm()
 }
 
-// awaitReader also does what had to wait until the connection is used again.
 func (c *Conn) awaitReader() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tellLocked()
-	c.settleLocked()
 }
 
 // begin starts the acquire that acq says.
@@ -196,8 +195,9 @@ func (c *Conn) tellEnd(r *report, openedAt time.Duration) {
 func (c *Conn) Closed() {
 	c.mu.Lock()
 	c.releaseLocked()
+	c.settleLocked(c.acq.seq)
 	for _, h := range c.stmts {
-		*h = Handle{conn: c} // so that a late End finds it ended
+		h.seq = 0 // so that a late Close finds it ended
 	}
 	c.stmts, c.endings = nil, nil // gone with the connection, not given back
 	c.mu.Unlock()

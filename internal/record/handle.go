@@ -2,9 +2,8 @@ package record
 
 import (
 	"context"
+	"time"
 	"weak"
-
-	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
 
 // Key identifies the finding that a handle was reported under.
@@ -36,6 +35,10 @@ type Handle struct {
 	opening
 	query string
 	report
+
+	// Of statements that have ended: when, and the connection's acquire then.
+	endedAt time.Duration
+	endedIn uint64
 
 	// How the garbage collector's word is had, for rows: young keeps the
 	// wrapper alive until the first sweep that meets it, which costs nothing
@@ -101,8 +104,9 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	c.fresh = false
 	c.seq++
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.settleLocked()
+	if len(c.endings) > 0 {
+		c.settleLocked(0)
+	}
 	h := c.spareLocked()
 	h.seq, h.kind, h.query, h.opening = c.seq, kind, query, o
 	if kind == KindRows {
@@ -111,7 +115,8 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	list := c.listOf(kind)
 	h.index = len(*list)
 	*list = append(*list, h)
-	a.h, a.seq = h, h.seq
+	c.mu.Unlock()
+	a.h, a.seq = h, c.seq
 }
 
 // forget lets go of the application's objects, and of what a sweep noted.
@@ -147,42 +152,14 @@ func (a *Anchor) Closed() {
 	}
 }
 
-// ending is the end of a statement that is not told yet. The pool closes the
-// statements of a connection that it is about to close: the application gave
-// none of these back.
-type ending struct {
-	stack *callstack.Stack
-	Ended
-}
-
-// settleLocked tells the ends of statements: their connection wasn't closed.
-func (c *Conn) settleLocked() {
-	for _, e := range c.endings {
-		e.stack.Ended.Add(1)
-		if e.Key != "" {
-			c.pool.noteEnded(e.Ended)
-		}
-	}
-	clear(c.endings)
-	c.endings = c.endings[:0]
-}
-
+// endLocked notes that h was given back. Of a statement that isn't told yet:
+// the pool closes the statements of a connection that it is about to close,
+// and the application gave none of these back.
 func (c *Conn) endLocked(h *Handle) {
 	if h == &c.first {
 		c.state.publish(c.state.own() &^ firstOpen)
 		c.tellEnd(&h.report, h.At)
 		return
-	}
-	var e Ended
-	if h.key != "" {
-		e = c.ended(h.key, h.At)
-	}
-	switch {
-	case h.kind == KindStmt:
-		c.endings = append(c.endings, ending{h.Stack, e})
-		c.pool.arm() // to be settled if nobody uses the connection
-	case h.key != "":
-		c.pool.noteEnded(e)
 	}
 	list := c.listOf(h.kind)
 	last := len(*list) - 1
@@ -191,10 +168,37 @@ func (c *Conn) endLocked(h *Handle) {
 	moved.index = h.index
 	(*list)[last] = nil
 	*list = (*list)[:last]
-	*h = Handle{conn: c}
-	if len(c.spare) < cap(c.spare) || len(c.spare) < 4 {
-		c.spare = append(c.spare, h)
+	if h.kind != KindStmt {
+		c.tellEnd(&h.report, h.At)
+		c.recycle(h)
+		return
 	}
+	h.seq, h.endedIn = 0, c.acq.seq
+	if h.key != "" {
+		h.endedAt = c.pool.now()
+	}
+	c.endings = append(c.endings, h)
+	c.pool.arm() // to be told if nobody uses the connection
+}
+
+// settleLocked tells the ends of statements after which the connection wasn't
+// closed: all but those of the acquire, 0 for none.
+func (c *Conn) settleLocked(butOf uint64) {
+	rest := c.endings[:0]
+	for _, h := range c.endings {
+		if h.endedIn == butOf {
+			rest = append(rest, h)
+			continue
+		}
+		h.Stack.Ended.Add(1)
+		if h.key != "" {
+			c.pool.noteEnded(Ended{Key: h.key, Held: max(0, h.endedAt-h.At), At: h.endedAt})
+			h.report = report{}
+		}
+		c.recycle(h)
+	}
+	clear(c.endings[len(rest):])
+	c.endings = rest
 }
 
 func (c *Conn) listOf(kind Kind) *[]*Handle {
@@ -202,6 +206,16 @@ func (c *Conn) listOf(kind Kind) *[]*Handle {
 		return &c.stmts
 	}
 	return &c.open
+}
+
+// recycle keeps some handles that have ended, so that recording others
+// allocates nothing.
+func (c *Conn) recycle(h *Handle) {
+	h.seq = 0
+	h.forget()
+	if len(c.spare) < 4 {
+		c.spare = append(c.spare, h)
+	}
 }
 
 func (c *Conn) spareLocked() *Handle {

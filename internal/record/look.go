@@ -155,7 +155,7 @@ func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy P
 		activeAt = min(now, c.activeAt+paused)
 	}
 	if sweep {
-		c.settleLocked()
+		c.settleLocked(0)
 		c.seenCalls = calls
 		switch {
 		case state == acquiring:
