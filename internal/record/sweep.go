@@ -4,9 +4,12 @@ import "time"
 
 // arm makes sure that the pool will be swept.
 func (p *Pool) arm() {
-	if p.armed.Load() {
-		return
+	if !p.armed.Load() {
+		p.startTimer()
 	}
+}
+
+func (p *Pool) startTimer() {
 	// A timer made in a testing/synctest bubble dies with it: whoever doesn't
 	// share the pool's time leaves the arming to others.
 	if now, shared := p.clock.now(); shared && p.armed.CompareAndSwap(false, true) {
