@@ -5,6 +5,7 @@ package callstack
 
 import (
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -114,6 +115,9 @@ func (t *Table) Capture() *Stack {
 func (t *Table) search(r *recent) *Stack {
 	var buf [maxWalk]frame
 	frames := fromCaller(buf[:walk(&buf)])
+	if predicts && endsAtC(frames) {
+		r, frames = nil, throughC(&buf)
+	}
 	h := hash(frames)
 	s := find(t.bucket(h).Load(), h, frames)
 	if s == nil {
@@ -137,6 +141,28 @@ func fromCaller(frames []frame) []frame {
 	}
 	frames[len(frames)-1].next = 0
 	return frames
+}
+
+// endsAtC reports whether a walk of frame pointers ended early, because C
+// called the innermost functions: it keeps none, or others.
+func endsAtC(frames []frame) bool {
+	if len(frames) == 0 {
+		return false
+	}
+	f := runtime.FuncForPC(frames[len(frames)-1].pc)
+	return f != nil && f.Name() == "runtime.cgocallback"
+}
+
+// throughC stores the frames of search's caller, as the runtime tells them.
+//
+//go:noinline
+func throughC(buf *[maxWalk]frame) []frame {
+	var pcs [MaxDepth]uintptr
+	n := runtime.Callers(3, pcs[:]) // skips itself, throughC and search
+	for i, pc := range pcs[:n] {
+		buf[i] = frame{pc: pc}
+	}
+	return buf[:n]
 }
 
 func (r *recent) add(s *Stack, turn *atomic.Uint32) {

@@ -94,3 +94,47 @@ func TestCaptureOfAKnownStackAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// twin and otherTwin look the same from what they call: their frames are as
+// large, and they are called from one place.
+//
+//go:noinline
+func twin(capture func() *callstack.Stack) *callstack.Stack { return capture() }
+
+//go:noinline
+func otherTwin(capture func() *callstack.Stack) *callstack.Stack { return capture() }
+
+func TestStacksInOnePosition(t *testing.T) {
+	var table callstack.Table
+	capture := func() *callstack.Stack { return table.Capture() }
+	stacks := make(map[string]*callstack.Stack)
+	for range 3 {
+		for name, f := range map[string]func(func() *callstack.Stack) *callstack.Stack{"twin": twin, "otherTwin": otherTwin} {
+			s := f(capture)
+			if got := s.Frames()[1].Function; !strings.HasSuffix(got, "."+name) {
+				t.Errorf("called by %s, captured %s", name, got)
+			}
+			if known, ok := stacks[name]; ok && known != s {
+				t.Errorf("%s: the same stack was kept twice", name)
+			}
+			stacks[name] = s
+		}
+	}
+}
+
+func TestKnownStackIsFoundWhereItWas(t *testing.T) {
+	if !callstack.Predicts {
+		t.Skip("not on this system")
+	}
+	var table callstack.Table
+	for depth := range callstack.MaxDepth + 10 {
+		var stacks []*callstack.Stack
+		for range 2 {
+			stacks = append(stacks, deep(depth, func() *callstack.Stack { return table.Capture() }))
+			callstack.ForgetHashes(&table)
+		}
+		if stacks[0] != stacks[1] {
+			t.Fatalf("depth %d: searched again", depth)
+		}
+	}
+}

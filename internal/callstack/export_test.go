@@ -2,15 +2,20 @@ package callstack
 
 import "runtime"
 
-// Both returns the frames of its caller, once as the tables capture them and
+// Predicts tells that known stacks are found without a walk.
+const Predicts = predicts
+
+// Both returns the frames of its caller, once as the table captures them and
 // once by runtime.Callers.
-func Both() (walked, called []Frame) {
-	var buf [maxWalk]frame
-	walked = expand(buf[:walk(&buf)])
+func Both(t *Table) (captured, called []Frame) {
+	captured = t.Capture().Frames()
 	var pcs [4 * MaxDepth]uintptr
 	var frames []frame
 	for _, pc := range pcs[:runtime.Callers(1, pcs[:])] {
 		frames = append(frames, frame{pc: pc})
 	}
-	return walked, expand(frames)
+	return captured, expand(frames)
 }
+
+// ForgetHashes leaves the table only where it looks first.
+func ForgetHashes(t *Table) { clear(t.buckets[:]) }
