@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// cost measures the contenders on the driver without a database and prints
+// what they cost.
+func cost(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+	subjects, closeAll, err := openSubjects(ctx, o.contenders)
+	defer func() { err = errors.Join(err, closeAll()) }()
+	if err != nil {
+		return err
+	}
+	r, err := interleave(ctx, stderr, o.contenders, subjects, o.loads(), o.passes, o.slice)
+	if err != nil {
+		return err
+	}
+	printCost(stdout, o, r)
+	return nil
+}
+
+// loads are the operations under each depth and in each mode.
+func (o options) loads() (loads []load) {
+	for _, op := range o.ops {
+		for _, depth := range o.depths {
+			for _, parallel := range o.modes {
+				loads = append(loads, load{op, depth, parallel})
+			}
+		}
+	}
+	return loads
+}
+
+// openSubjects opens the contenders, some of them in a process of their own.
+// closeAll is never nil.
+func openSubjects(ctx context.Context, names []string) (subjects map[string]subject, closeAll func() error, err error) {
+	var cleanup []func() error
+	closeAll = func() (err error) {
+		for _, f := range slices.Backward(cleanup) {
+			err = errors.Join(err, f())
+		}
+		return err
+	}
+	subjects = make(map[string]subject)
+	for _, name := range names {
+		c := find(contenders, name)
+		var s subject
+		if !c.callers {
+			s = openLocal(c)
+		} else {
+			dir, err := os.MkdirTemp("", "dbleaks-bench")
+			if err != nil {
+				return nil, closeAll, err
+			}
+			cleanup = append(cleanup, func() error { return os.RemoveAll(dir) })
+			program, err := build(ctx, dir, "dbleaks_callers")
+			if err != nil {
+				return nil, closeAll, err
+			}
+			if s, err = startWorker(ctx, program, name); err != nil {
+				return nil, closeAll, err
+			}
+		}
+		cleanup = append(cleanup, s.close)
+		subjects[name] = s
+	}
+	return subjects, closeAll, nil
+}
+
+func printCost(w io.Writer, o options, r results) {
+	o.print(w, "ns CPU (× bare)", func(l load, name string) string {
+		return fmt.Sprintf("%.0f (%.2f)", median(r[l][name].cpu()), median(r.ratio(l, name)))
+	})
+	o.print(w, "ns wall", func(l load, name string) string {
+		return fmt.Sprintf("%.0f", median(r[l][name].wall()))
+	})
+	o.print(w, "bytes in allocations", func(l load, name string) string {
+		return fmt.Sprintf("%.0f in %.0f", median(r[l][name].bytes()), median(r[l][name].allocs()))
+	})
+}
+
+// print prints a table of the contenders and the operations.
+func (o options) print(w io.Writer, title string, cell func(l load, contender string) string) {
+	t := table{head: []string{title}}
+	for _, op := range o.ops {
+		t.head = append(t.head, find(operations, op).unit)
+	}
+	for _, name := range o.contenders {
+		row := []string{name}
+		for _, op := range o.ops {
+			row = append(row, cell(load{op, mainDepth, false}, name))
+		}
+		t.add(row...)
+	}
+	t.write(w)
+}

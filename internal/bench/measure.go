@@ -1,0 +1,69 @@
+package main
+
+import (
+	"database/sql"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// load is what is measured: an operation, under so many callers, on one
+// goroutine or on one for each processor.
+type load struct {
+	Op       string
+	Depth    int
+	Parallel bool
+}
+
+// sample is what running a load cost.
+type sample struct {
+	Ops       int // operations, or rows
+	CPU, Wall time.Duration
+	// Allocs and Bytes are heap allocations.
+	Allocs, Bytes uint64
+}
+
+// goroutines is how many run the load.
+func (l load) goroutines() int {
+	if l.Parallel {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// measure runs the operation n times on each goroutine.
+func measure(db *sql.DB, l load, n int) (sample, error) {
+	op := find(operations, l.Op)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	errs := make([]error, l.goroutines())
+	ready.Add(len(errs))
+	for i := range errs {
+		path := deepStack(l.Depth, 0, func() {
+			// Once unmeasured: the stack grows, a connection opens.
+			errs[i] = op.run(db)
+			ready.Done()
+			<-start
+			for j := 0; j < n && errs[i] == nil; j++ {
+				errs[i] = op.run(db)
+			}
+		})
+		done.Go(func() { path[0](path[1:]) })
+	}
+	ready.Wait()
+	runtime.GC() // of other contenders' garbage
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	wall, cpu := time.Now(), cpuTime()
+	close(start)
+	done.Wait()
+	s := sample{Ops: n * op.per * len(errs), CPU: cpuTime() - cpu, Wall: time.Since(wall)}
+	runtime.ReadMemStats(&after)
+	s.Allocs, s.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	for _, err := range errs {
+		if err != nil {
+			return sample{}, err
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// series are the samples of one contender under one load, pass by pass.
+type series []sample
+
+func (s series) per(value func(sample) float64) []float64 {
+	out := make([]float64, len(s))
+	for i, one := range s {
+		out[i] = value(one) / float64(one.Ops)
+	}
+	return out
+}
+
+func (s series) cpu() []float64    { return s.per(func(s sample) float64 { return float64(s.CPU) }) }
+func (s series) wall() []float64   { return s.per(func(s sample) float64 { return float64(s.Wall) }) }
+func (s series) allocs() []float64 { return s.per(func(s sample) float64 { return float64(s.Allocs) }) }
+func (s series) bytes() []float64  { return s.per(func(s sample) float64 { return float64(s.Bytes) }) }
+
+// results are all series, by load and contender.
+type results map[load]map[string]series
+
+// ratio is the contender's CPU time in that of the bare driver.
+func (r results) ratio(l load, contender string) []float64 {
+	return ratios(r[l][contender].cpu(), r[l][nameBare].cpu())
+}
+
+// interleave measures every contender under every load, pass after pass. In
+// each pass another contender goes first. It tells w how far it is.
+func interleave(ctx context.Context, w io.Writer, names []string, subjects map[string]subject, loads []load, passes int, slice time.Duration) (results, error) {
+	type key struct {
+		load load
+		name string
+	}
+	n := make(map[key]int)
+	out := make(results)
+	for _, l := range loads {
+		out[l] = make(map[string]series)
+		for _, name := range names {
+			var err error
+			if n[key{l, name}], err = repetitions(subjects[name], l, slice); err != nil {
+				return nil, fmt.Errorf("%s of %s: %w", l.Op, name, err)
+			}
+		}
+	}
+	for pass := range passes {
+		fmt.Fprintf(w, "pass %d of %d\n", pass+1, passes)
+		for _, l := range loads {
+			for i := range names {
+				if err := ctx.Err(); err != nil {
+					return nil, err
+				}
+				name := names[(i+pass)%len(names)]
+				s, err := subjects[name].measure(l, n[key{l, name}])
+				if err != nil {
+					return nil, fmt.Errorf("%s of %s: %w", l.Op, name, err)
+				}
+				out[l][name] = append(out[l][name], s)
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+)
+
+// subject is a contender that can be measured.
+type subject interface {
+	// measure runs the load n times on each goroutine.
+	measure(l load, n int) (sample, error)
+	close() error
+}
+
+// local is a contender in this process.
+type local struct{ db *sql.DB }
+
+func openLocal(c contender) local {
+	db := c.open(&nopdriver.Connector{})
+	db.SetMaxIdleConns(1000) // no contender is to open a connection while it is measured
+	return local{db}
+}
+
+func (s local) measure(l load, n int) (sample, error) { return measure(s.db, l, n) }
+func (s local) close() error                          { return s.db.Close() }
+
+// named is what has a name on the command line.
+type named interface{ id() string }
+
+func (c contender) id() string { return c.name }
+func (o operation) id() string { return o.name }
+
+func names[T named](list []T) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, v.id())
+	}
+	return out
+}
+
+// find returns the element of that name; it must exist.
+func find[T named](list []T, name string) T {
+	return list[slices.IndexFunc(list, func(v T) bool { return v.id() == name })]
+}
+
+// repetitions is how often to run the load so that it takes about so long.
+func repetitions(s subject, l load, slice time.Duration) (int, error) {
+	for n := 1; ; n *= 4 {
+		got, err := s.measure(l, n)
+		if err != nil {
+			return 0, err
+		}
+		if got.Wall >= slice/4 {
+			return max(1, int(float64(n)*float64(slice)/float64(got.Wall))), nil
+		}
+		if n > 1<<30 {
+			return 0, errors.New("an operation takes no time at all")
+		}
+	}
+}
