@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 )
 
@@ -40,7 +39,8 @@ func (o options) loads() (loads []load) {
 // openSubjects opens the contenders, some of them in a process of their own.
 // closeAll is never nil.
 func openSubjects(ctx context.Context, names []string) (subjects map[string]subject, closeAll func() error, err error) {
-	var cleanup []func() error
+	var built programs
+	cleanup := []func() error{built.remove}
 	closeAll = func() (err error) {
 		for _, f := range slices.Backward(cleanup) {
 			err = errors.Join(err, f())
@@ -54,12 +54,7 @@ func openSubjects(ctx context.Context, names []string) (subjects map[string]subj
 		if !c.callers {
 			s = openLocal(c)
 		} else {
-			dir, err := os.MkdirTemp("", "dbleaks-bench")
-			if err != nil {
-				return nil, closeAll, err
-			}
-			cleanup = append(cleanup, func() error { return os.RemoveAll(dir) })
-			program, err := build(ctx, dir, "dbleaks_callers")
+			program, err := built.of(ctx, c)
 			if err != nil {
 				return nil, closeAll, err
 			}

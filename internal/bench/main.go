@@ -3,6 +3,7 @@
 //
 //	go run -C internal/bench .            # everything, as Markdown on stdout
 //	go run -C internal/bench . -quick     # a rough look at dbleaks alone
+//	go run -C internal/bench . -instructions -contenders bare,pass-through,dbleaks
 //
 // What is compared runs interleaved, slice by slice and in rotating order, so
 // that a machine that slows down does so for all. It needs a Unix system.
@@ -41,18 +42,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if o.worker != "" {
 		return work(o.worker, stdin, stdout)
 	}
+	if o.times > 0 {
+		return o.runOnly()
+	}
+	if o.instructions {
+		return instructions(ctx, o, stdout, stderr)
+	}
 	return cost(ctx, o, stdout, stderr)
 }
 
 // options are what the command line asks for.
 type options struct {
-	contenders []string
-	ops        []string
-	depths     []int
-	modes      []bool // parallel
-	passes     int
-	slice      time.Duration
-	worker     string
+	contenders   []string
+	ops          []string
+	depths       []int
+	modes        []bool // parallel
+	passes       int
+	slice        time.Duration
+	worker       string
+	times        int
+	instructions bool
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -65,6 +74,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.passes, "passes", 15, "`number` of passes")
 	f.DurationVar(&o.slice, "slice", 20*time.Millisecond, "`time` that one contender runs one operation in one pass: several garbage collections")
 	f.StringVar(&o.worker, "worker", "", "measure the named `contender` for another process, which asks on standard input")
+	f.IntVar(&o.times, "times", 0, "run each operation this `number` of times and measure nothing: for profilers")
+	f.BoolVar(&o.instructions, "instructions", false, "count instructions with valgrind instead of time")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

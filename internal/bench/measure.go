@@ -67,3 +67,17 @@ func measure(db *sql.DB, l load, n int) (sample, error) {
 	}
 	return s, nil
 }
+
+// repeat runs the load n times without measuring it.
+func repeat(db *sql.DB, l load, n int) (err error) {
+	var done sync.WaitGroup
+	op := find(operations, l.Op)
+	path := deepStack(l.Depth, 0, func() {
+		for j := 0; j < n && err == nil; j++ {
+			err = op.run(db)
+		}
+	})
+	done.Go(func() { path[0](path[1:]) })
+	done.Wait()
+	return err
+}

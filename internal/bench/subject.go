@@ -62,3 +62,19 @@ func repetitions(s subject, l load, slice time.Duration) (int, error) {
 		}
 	}
 }
+
+// runOnly runs each operation of each contender and measures nothing.
+func (o options) runOnly() error {
+	for _, name := range o.contenders {
+		s := openLocal(find(contenders, name))
+		for _, op := range o.ops {
+			if err := repeat(s.db, load{op, mainDepth, false}, o.times); err != nil {
+				return err
+			}
+		}
+		if err := s.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

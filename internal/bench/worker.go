@@ -31,14 +31,36 @@ type answer struct {
 	Error  string
 }
 
-// build builds the program with a tag, into a directory.
-func build(ctx context.Context, dir, tag string) (program string, err error) {
-	program = filepath.Join(dir, "bench-"+tag)
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags", tag, "-o", program, ".")
+// programs are this program, built as its contenders need it. The zero value
+// is ready to use.
+type programs struct{ dir, callers string }
+
+// of returns the program that can open the contender.
+func (p *programs) of(ctx context.Context, c contender) (program string, err error) {
+	if !c.callers {
+		return os.Executable()
+	}
+	if p.callers != "" {
+		return p.callers, nil
+	}
+	if p.dir, err = os.MkdirTemp("", "dbleaks-bench"); err != nil {
+		return "", err
+	}
+	program = filepath.Join(p.dir, "bench")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-tags=dbleaks_callers", "-o", program, ".")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%v: %w\n%s", cmd, err, out)
 	}
+	p.callers = program
 	return program, nil
+}
+
+// remove removes what was built.
+func (p *programs) remove() error {
+	if p.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(p.dir)
 }
 
 // startWorker starts the program as a worker that measures the contender. It
