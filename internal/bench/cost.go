@@ -20,7 +20,8 @@ func cost(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	printCost(stdout, o, r)
+	o.printCost(stdout, r)
+	o.printTargets(stdout, r)
 	return nil
 }
 
@@ -68,19 +69,23 @@ func openSubjects(ctx context.Context, names []string) (subjects map[string]subj
 	return subjects, closeAll, nil
 }
 
-func printCost(w io.Writer, o options, r results) {
-	o.print(w, "ns CPU (× bare)", func(l load, name string) string {
+func (o options) printCost(w io.Writer, r results) {
+	o.print(w, "ns of CPU (× bare)", func(l load, name string) string {
 		return fmt.Sprintf("%.0f (%.2f)", median(r[l][name].cpu()), median(r.ratio(l, name)))
 	})
-	o.print(w, "ns wall", func(l load, name string) string {
+	o.print(w, "ns of wall time", func(l load, name string) string {
 		return fmt.Sprintf("%.0f", median(r[l][name].wall()))
 	})
 	o.print(w, "bytes in allocations", func(l load, name string) string {
 		return fmt.Sprintf("%.0f in %.0f", median(r[l][name].bytes()), median(r[l][name].allocs()))
 	})
+	if len(o.depths)*len(o.modes) > 1 {
+		o.printLoads(w, r)
+	}
 }
 
-// print prints a table of the contenders and the operations.
+// print prints a table of the contenders and the operations, under the main
+// load.
 func (o options) print(w io.Writer, title string, cell func(l load, contender string) string) {
 	t := table{head: []string{title}}
 	for _, op := range o.ops {
@@ -89,9 +94,36 @@ func (o options) print(w io.Writer, title string, cell func(l load, contender st
 	for _, name := range o.contenders {
 		row := []string{name}
 		for _, op := range o.ops {
-			row = append(row, cell(load{op, mainDepth, false}, name))
+			row = append(row, cell(mainLoad(op), name))
 		}
 		t.add(row...)
+	}
+	t.write(w)
+}
+
+func mainLoad(op string) load { return load{op, mainDepth, false} }
+
+// printLoads prints the ratios of dbleaks under each load.
+func (o options) printLoads(w io.Writer, r results) {
+	if !slices.Contains(o.contenders, nameDbleaks) {
+		return
+	}
+	t := table{head: []string{"CPU of dbleaks (× bare)"}}
+	for _, op := range o.ops {
+		t.head = append(t.head, find(operations, op).unit)
+	}
+	for _, parallel := range o.modes {
+		for _, depth := range o.depths {
+			how := "one goroutine"
+			if parallel {
+				how = fmt.Sprintf("%d goroutines", load{Parallel: true}.goroutines())
+			}
+			row := []string{fmt.Sprintf("%s, %d callers", how, depth)}
+			for _, op := range o.ops {
+				row = append(row, fmt.Sprintf("%.2f", median(r.ratio(load{op, depth, parallel}, nameDbleaks))))
+			}
+			t.add(row...)
+		}
 	}
 	t.write(w)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,4 +46,13 @@ func writeRow(w io.Writer, row []string, width []int) {
 		fmt.Fprintf(w, format, width[i], cell)
 	}
 	fmt.Fprintln(w, "|")
+}
+
+// threeDigits writes a number with at least three digits that count.
+func threeDigits(v float64) string {
+	decimals := 0
+	if v != 0 {
+		decimals = max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
+	}
+	return fmt.Sprintf("%.*f", decimals, v)
 }

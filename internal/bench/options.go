@@ -1,0 +1,95 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// options are what the command line asks for.
+type options struct {
+	quick      bool
+	parts      []string
+	contenders []string
+	ops        []string
+	depths     []int
+	modes      []bool // parallel or not
+	passes     int
+	slice      time.Duration
+
+	// How this program uses itself.
+	worker string
+	times  int
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	o := options{
+		parts:      names(parts)[:3],
+		contenders: names(contenders),
+		ops:        names(operations),
+		depths:     []int{10, mainDepth, 60},
+		modes:      []bool{false, true},
+		passes:     25,
+		slice:      10 * time.Millisecond,
+	}
+	quick := options{
+		quick:      true,
+		parts:      o.parts,
+		contenders: []string{nameBare, namePassThrough, nameDbleaks, nameOff},
+		ops:        o.ops,
+		depths:     []int{mainDepth},
+		modes:      []bool{false},
+		passes:     15,
+		slice:      o.slice,
+	}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.BoolVar(&o.quick, "quick", false, "a rough look: no peers, one depth, fewer passes, fewer handles")
+	part := f.String("part", "", "`names` of what to measure, with commas between: "+strings.Join(names(parts), ",")+" (default all but the last)")
+	contender := f.String("contenders", "", "`names` of what is compared with the bare driver (default all; quick: no peers)")
+	op := f.String("ops", "", "`names` of operations (default all): "+strings.Join(o.ops, ","))
+	passes := f.Int("passes", 0, "`number` of passes (default 25; quick: 15; on MariaDB 100 and 5)")
+	slice := f.Duration("slice", 0, "`time` that one contender runs one operation in one pass (default 10ms; on MariaDB ten times that)")
+	f.StringVar(&o.worker, "worker", "", "measure the named `contender` for another process, which asks on standard input")
+	f.IntVar(&o.times, "times", 0, "run each operation this `number` of times and measure nothing, for profilers")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if o.quick {
+		quick.worker, quick.times = o.worker, o.times
+		o = quick
+	}
+	if *passes > 0 {
+		o.passes = *passes
+	}
+	if *slice > 0 {
+		o.slice = *slice
+	}
+	for _, list := range []struct {
+		flag, value string
+		into        *[]string
+		known       []string
+	}{
+		{"part", *part, &o.parts, names(parts)},
+		{"contenders", *contender, &o.contenders, names(contenders)},
+		{"ops", *op, &o.ops, names(operations)},
+		{"worker", o.worker, new([]string), names(contenders)},
+	} {
+		if list.value == "" {
+			continue
+		}
+		*list.into = strings.Split(list.value, ",")
+		for _, name := range *list.into {
+			if !slices.Contains(list.known, name) {
+				return o, fmt.Errorf("-%s: unknown %q; known are %s", list.flag, name, strings.Join(list.known, ","))
+			}
+		}
+	}
+	if o.times == 0 && !slices.Contains(o.contenders, nameBare) {
+		o.contenders = append([]string{nameBare}, o.contenders...) // what all are compared with
+	}
+	return o, nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// sweeps measures the CPU time of the sweeps over many open rows, and for how
+// long they hold up queries.
+//
+// A pool is swept at fixed intervals from its first use on, and does nothing
+// else: what the process uses from the middle of one interval to that of the
+// next is the cost of the sweep in between.
+func sweeps(ctx context.Context, n sizes, t *table) error {
+	var cpu []float64 // of each sweep, in milliseconds
+	var held [2][]float64
+	for i, recorded := range []bool{false, true} {
+		// Nothing but the interval depends on this threshold: no Conn is held.
+		h, err := hold(ctx, recorded, n.swept+1, tracker.WithKindThreshold(tracker.KindConn, 4*n.interval))
+		if err != nil {
+			return err
+		}
+		// The timer that the connections started finds nothing in use and ends.
+		wait(ctx, time.Now().Add(2*n.interval))
+		start := time.Now()
+		if err := h.open(n.swept, 16, openRows); err != nil {
+			return err
+		}
+		heap() // collect the garbage of the opening now
+		middle := func(k int) time.Time { return start.Add(n.interval/2 + time.Duration(k)*n.interval) }
+		if time.Now().After(middle(0)) {
+			return fmt.Errorf("opening %d rows took %v: the machine is too slow, or too busy", n.swept, time.Since(start))
+		}
+		wait(ctx, middle(0))
+		if recorded {
+			for k := range 4 {
+				before := cpuTime()
+				wait(ctx, middle(k+1))
+				cpu = append(cpu, float64(cpuTime()-before)/1e6)
+			}
+		}
+		for range 3 {
+			longest, err := longestQuery(h, n.interval)
+			if err != nil {
+				return err
+			}
+			held[i] = append(held[i], float64(longest)/1e6)
+		}
+		if err := h.close(); err != nil {
+			return err
+		}
+	}
+	limit := float64(targetSweep) / 1e6 * float64(n.swept) / 100_000
+	t.limit(fmt.Sprintf("ms of CPU of the first sweep over %d rows", n.swept), fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.1f", cpu[0]), cpu[0] <= limit)
+	later := median(cpu[1:])
+	t.limit("ms of CPU of each sweep after that", fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.1f", later), later <= limit)
+	t.add("ms that the slowest query of an interval took meanwhile", "", fmt.Sprintf("%.2f", median(held[1])), "")
+	t.add("the same on the bare driver", "", fmt.Sprintf("%.2f", median(held[0])), "")
+	return nil
+}
+
+// longestQuery is the longest time that one of many queries took, one after
+// another for a time.
+func longestQuery(h *holder, during time.Duration) (longest time.Duration, err error) {
+	for start, now := time.Now(), time.Now(); now.Sub(start) < during; {
+		if err := queryRow(h.db); err != nil {
+			return 0, err
+		}
+		end := time.Now()
+		longest = max(longest, end.Sub(now))
+		now = end
+	}
+	return longest, nil
+}
+
+// wait waits until a time, or the context's end.
+func wait(ctx context.Context, until time.Time) {
+	select {
+	case <-time.After(time.Until(until)):
+	case <-ctx.Done():
+	}
+}
+
+// snapshots measures how long a snapshot of many open rows takes.
+func snapshots(ctx context.Context, n sizes, t *table) error {
+	h, err := hold(ctx, true, n.snapshot)
+	if err != nil {
+		return err
+	}
+	if err := h.open(n.snapshot, 100, openRows); err != nil {
+		return err
+	}
+	heap()
+	var took []float64
+	for range 8 {
+		start := time.Now()
+		if got := h.tracker.Snapshot().Pools[0].Open[tracker.KindRows]; got != n.snapshot {
+			return fmt.Errorf("the snapshot shows %d open rows of %d", got, n.snapshot)
+		}
+		took = append(took, float64(time.Since(start))/1e6)
+	}
+	limit := float64(targetSnapshot) / 1e6 * float64(n.snapshot) / 50_000
+	for _, row := range []struct {
+		what string
+		ms   float64
+	}{
+		{fmt.Sprintf("ms of the first snapshot of %d rows of 100 sites", n.snapshot), took[0]},
+		{"ms of each snapshot after that", median(took[1:])},
+	} {
+		t.limit(row.what, fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.0f", row.ms), row.ms <= limit)
+	}
+	return h.close()
+}
