@@ -25,13 +25,12 @@ func cost(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 	return nil
 }
 
-// loads are the operations under each depth and in each mode.
+// loads are the operations in each of the circumstances.
 func (o options) loads() (loads []load) {
 	for _, op := range o.ops {
-		for _, depth := range o.depths {
-			for _, parallel := range o.modes {
-				loads = append(loads, load{op, depth, parallel})
-			}
+		for _, c := range o.circumstances {
+			c.Op = op
+			loads = append(loads, c)
 		}
 	}
 	return loads
@@ -79,9 +78,7 @@ func (o options) printCost(w io.Writer, r results) {
 	o.print(w, "bytes in allocations", func(l load, name string) string {
 		return fmt.Sprintf("%.0f in %.0f", median(r[l][name].bytes()), median(r[l][name].allocs()))
 	})
-	if len(o.depths)*len(o.modes) > 1 {
-		o.printLoads(w, r)
-	}
+	o.printLoads(w, r)
 }
 
 // print prints a table of the contenders and the operations, under the main
@@ -101,8 +98,6 @@ func (o options) print(w io.Writer, title string, cell func(l load, contender st
 	t.write(w)
 }
 
-func mainLoad(op string) load { return load{op, mainDepth, false} }
-
 // printLoads prints the ratios of dbleaks under each load.
 func (o options) printLoads(w io.Writer, r results) {
 	if !slices.Contains(o.contenders, nameDbleaks) {
@@ -112,18 +107,25 @@ func (o options) printLoads(w io.Writer, r results) {
 	for _, op := range o.ops {
 		t.head = append(t.head, find(operations, op).unit)
 	}
-	for _, parallel := range o.modes {
-		for _, depth := range o.depths {
-			how := "one goroutine"
-			if parallel {
-				how = fmt.Sprintf("%d goroutines", load{Parallel: true}.goroutines())
-			}
-			row := []string{fmt.Sprintf("%s, %d callers", how, depth)}
-			for _, op := range o.ops {
-				row = append(row, fmt.Sprintf("%.2f", median(r.ratio(load{op, depth, parallel}, nameDbleaks))))
-			}
-			t.add(row...)
+	for _, c := range o.circumstances {
+		row := []string{c.String()}
+		for _, op := range o.ops {
+			c.Op = op
+			row = append(row, fmt.Sprintf("%.2f", median(r.ratio(c, nameDbleaks))))
 		}
+		t.add(row...)
 	}
 	t.write(w)
+}
+
+// String describes the circumstances.
+func (l load) String() string {
+	return fmt.Sprintf("%d callers, %s, %s", l.Depth, plural(l.Sites, "site"), plural(l.goroutines(), "goroutine"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -19,6 +19,7 @@ require (
 	go.nhat.io/otelsql v0.16.0
 	go.opentelemetry.io/otel/metric v1.46.0
 	go.opentelemetry.io/otel/trace v1.46.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

@@ -2,18 +2,22 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
 )
 
-// load is what is measured: an operation, under so many callers, on one
-// goroutine or on one for each processor.
+// load is what is measured: an operation, under so many callers, from so many
+// sites in turn, on one goroutine or on one for each processor.
 type load struct {
 	Op       string
 	Depth    int
+	Sites    int
 	Parallel bool
 }
+
+func mainLoad(op string) load { return load{Op: op, Depth: mainDepth, Sites: 1} }
 
 // sample is what running a load cost.
 type sample struct {
@@ -40,12 +44,14 @@ func measure(db *sql.DB, l load, n int) (sample, error) {
 	ready.Add(len(errs))
 	for i := range errs {
 		path := deepStack(l.Depth, 0, func() {
-			// Once unmeasured: the stack grows, a connection opens.
-			errs[i] = op.run(db)
+			// Once from each site unmeasured: the stack grows, a connection opens.
+			for _, site := range sites[:l.Sites] {
+				errs[i] = errors.Join(errs[i], site(op, db))
+			}
 			ready.Done()
 			<-start
 			for j := 0; j < n && errs[i] == nil; j++ {
-				errs[i] = op.run(db)
+				errs[i] = sites[j%l.Sites](op, db)
 			}
 		})
 		done.Go(func() { path[0](path[1:]) })
@@ -60,12 +66,7 @@ func measure(db *sql.DB, l load, n int) (sample, error) {
 	s := sample{Ops: n * op.per * len(errs), CPU: cpuTime() - cpu, Wall: time.Since(wall)}
 	runtime.ReadMemStats(&after)
 	s.Allocs, s.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
-	for _, err := range errs {
-		if err != nil {
-			return sample{}, err
-		}
-	}
-	return s, nil
+	return s, errors.Join(errs...)
 }
 
 // repeat runs the load n times without measuring it.
@@ -74,7 +75,7 @@ func repeat(db *sql.DB, l load, n int) (err error) {
 	op := find(operations, l.Op)
 	path := deepStack(l.Depth, 0, func() {
 		for j := 0; j < n && err == nil; j++ {
-			err = op.run(db)
+			err = sites[j%l.Sites](op, db)
 		}
 	})
 	done.Go(func() { path[0](path[1:]) })

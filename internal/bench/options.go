@@ -15,10 +15,11 @@ type options struct {
 	parts      []string
 	contenders []string
 	ops        []string
-	depths     []int
-	modes      []bool // parallel or not
-	passes     int
-	slice      time.Duration
+	// circumstances are loads but for their operation.
+	circumstances []load
+	passes        int
+	slice         time.Duration
+	handles       int
 
 	// How this program uses itself.
 	worker string
@@ -30,20 +31,28 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		parts:      names(parts)[:3],
 		contenders: names(contenders),
 		ops:        names(operations),
-		depths:     []int{10, mainDepth, 60},
-		modes:      []bool{false, true},
-		passes:     25,
-		slice:      10 * time.Millisecond,
+		circumstances: []load{
+			mainLoad(""),
+			{Depth: 10, Sites: 1},
+			{Depth: 60, Sites: 1},
+			{Depth: mainDepth, Sites: len(sites)},
+			{Depth: 10, Sites: 1, Parallel: true},
+			{Depth: mainDepth, Sites: 1, Parallel: true},
+			{Depth: 60, Sites: 1, Parallel: true},
+		},
+		passes:  25,
+		slice:   10 * time.Millisecond,
+		handles: 100_000,
 	}
 	quick := options{
-		quick:      true,
-		parts:      o.parts,
-		contenders: []string{nameBare, namePassThrough, nameDbleaks, nameOff},
-		ops:        o.ops,
-		depths:     []int{mainDepth},
-		modes:      []bool{false},
-		passes:     15,
-		slice:      o.slice,
+		quick:         true,
+		parts:         o.parts,
+		contenders:    []string{nameBare, namePassThrough, nameDbleaks, nameOff},
+		ops:           o.ops,
+		circumstances: []load{mainLoad(""), {Depth: mainDepth, Sites: len(sites)}},
+		passes:        12,
+		slice:         o.slice,
+		handles:       10_000,
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
@@ -51,8 +60,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	part := f.String("part", "", "`names` of what to measure, with commas between: "+strings.Join(names(parts), ",")+" (default all but the last)")
 	contender := f.String("contenders", "", "`names` of what is compared with the bare driver (default all; quick: no peers)")
 	op := f.String("ops", "", "`names` of operations (default all): "+strings.Join(o.ops, ","))
-	passes := f.Int("passes", 0, "`number` of passes (default 25; quick: 15; on MariaDB 100 and 5)")
+	passes := f.Int("passes", 0, "`number` of passes (default 25; quick: 12; on MariaDB 100 and 4)")
 	slice := f.Duration("slice", 0, "`time` that one contender runs one operation in one pass (default 10ms; on MariaDB ten times that)")
+	handles := f.Int("handles", 0, "`number` of open handles that are swept; the other sizes follow (default 100000; quick: 10000)")
 	f.StringVar(&o.worker, "worker", "", "measure the named `contender` for another process, which asks on standard input")
 	f.IntVar(&o.times, "times", 0, "run each operation this `number` of times and measure nothing, for profilers")
 	if err := f.Parse(args); err != nil {
@@ -67,6 +77,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if *slice > 0 {
 		o.slice = *slice
+	}
+	if *handles > 0 {
+		o.handles = *handles
 	}
 	for _, list := range []struct {
 		flag, value string

@@ -17,11 +17,19 @@ import (
 // sizes say how many there are of what is measured.
 type sizes struct {
 	live     int // handles whose memory is measured
-	sites    int // at most 4096
+	sites    int
 	queries  int // after which nothing may have grown
 	swept    int
 	snapshot int
-	interval time.Duration // between sweeps; at least 250 ms
+	interval time.Duration // between sweeps
+}
+
+func sizesFor(handles int) sizes {
+	return sizes{
+		live: handles / 2, sites: min(handles/20, 4096), queries: 10 * handles, swept: handles, snapshot: handles / 2,
+		// Time enough to open them, and no less than a tracker takes.
+		interval: max(250*time.Millisecond, time.Duration(handles)*20*time.Microsecond),
+	}
 }
 
 // What many handles may cost at most.
@@ -34,10 +42,7 @@ const (
 
 // scale measures what many open handles cost.
 func scale(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	n := sizes{live: 50_000, sites: 4096, queries: 1_000_000, swept: 100_000, snapshot: 50_000, interval: 2 * time.Second}
-	if o.quick {
-		n = sizes{live: 10_000, sites: 512, queries: 100_000, swept: 20_000, snapshot: 10_000, interval: 500 * time.Millisecond}
-	}
+	n := sizesFor(o.handles)
 	t := table{head: []string{"", "at most", "measured", ""}}
 	for _, measure := range []func(context.Context, sizes, *table) error{handleBytes, siteBytes, growth, sweeps, snapshots} {
 		if err := errors.Join(ctx.Err(), measure(ctx, n, &t)); err != nil {

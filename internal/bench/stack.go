@@ -1,5 +1,7 @@
 package main
 
+import "database/sql"
+
 // mainDepth is the caller depth of the main tables.
 const mainDepth = 30
 
@@ -10,9 +12,9 @@ type level func(rest []level)
 // a real stack do.
 var levels = []level{plain, handler{}.serve, generic[string], large, closure(nil), generic[int], deferring}
 
-// outside is how many frames of a measured stack are no levels: those of the
-// goroutine's start, of the loop and of the operation.
-const outside = 4
+// outside is how many frames of a measured stack are no levels: two of the
+// goroutine's start, two of the loop, the site and the operation.
+const outside = 6
 
 // deepStack is a path to f on which an operation that f calls has depth
 // callers, up to the start of the goroutine. variant chooses among 2 to the
@@ -28,6 +30,18 @@ func deepStack(depth int, variant uint16, f func()) []level {
 	}
 	return append(path, func([]level) { f() })
 }
+
+// sites call an operation each from a line of its own: an application has
+// more than one place that queries a pool.
+var sites = []func(operation, *sql.DB) error{
+	site[[1]byte], site[[2]byte], site[[3]byte], site[[4]byte],
+	site[[5]byte], site[[6]byte], site[[7]byte], site[[8]byte],
+}
+
+// site is compiled for each T.
+//
+//go:noinline
+func site[T any](op operation, db *sql.DB) error { return op.run(db) }
 
 //go:noinline
 func plain(rest []level) { rest[0](rest[1:]) }

@@ -21,16 +21,24 @@ func quantile(values []float64, q float64) float64 {
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
 // interval is where the median of what the values were drawn from lies with a
-// probability of 95 %, whatever their distribution: it is read off the sorted
-// values at the ranks that a fair coin stays between.
+// probability of at least 95 %, whatever their distribution: each value is as
+// likely above that median as below. Of fewer than six values it spans all.
 func interval(values []float64) (low, high float64) {
 	if len(values) == 0 {
 		return math.NaN(), math.NaN()
 	}
 	sorted := slices.Sorted(slices.Values(values))
-	n := float64(len(sorted))
-	rank := max(0, int(math.Floor(n/2-1.96/2*math.Sqrt(n)))-1)
-	return sorted[rank], sorted[len(sorted)-1-rank]
+	n := len(sorted)
+	rank := 0
+	// The probabilities that just rank values, and rank or fewer, are below.
+	just := math.Pow(0.5, float64(n))
+	for atMost := just; ; rank++ {
+		just *= float64(n-rank) / float64(rank+1)
+		if atMost += just; atMost > 0.025 {
+			break
+		}
+	}
+	return sorted[rank], sorted[n-1-rank]
 }
 
 // ratios divides pass by pass, so that what slows a machine down for a while

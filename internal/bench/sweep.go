@@ -24,7 +24,7 @@ func sweeps(ctx context.Context, n sizes, t *table) error {
 			return err
 		}
 		// The timer that the connections started finds nothing in use and ends.
-		wait(ctx, time.Now().Add(2*n.interval))
+		wait(ctx, time.Now().Add(3*n.interval/2))
 		start := time.Now()
 		if err := h.open(n.swept, 16, openRows); err != nil {
 			return err
