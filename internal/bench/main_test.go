@@ -63,7 +63,7 @@ var (
 	number = `-?\d+(\.\d+)?`
 	// What the cells of the parts look like, but for the first column.
 	costCell   = regexp.MustCompile(`^` + number + `( \(\d+\.\d\d\)| in \d+)?$`)
-	targetCell = regexp.MustCompile(`^(|met|MISSED|` + number + `(–` + number + `)?)$`)
+	targetCell = regexp.MustCompile(`^(|met|MISSED|in doubt|` + number + `(–` + number + `)?)$`)
 	ratioCell  = regexp.MustCompile(`^` + number + `( \(` + number + `–` + number + `\))?$`)
 )
 

@@ -9,8 +9,9 @@ const mainDepth = 30
 type level func(rest []level)
 
 // levels differ in kind and in the size of their frames, as the functions of
-// a real stack do.
-var levels = []level{plain, handler{}.serve, generic[string], large, closure(nil), generic[int], deferring}
+// a real stack do. None is generic or a method value: the compiler puts one
+// more frame between those and who calls them through a variable.
+var levels = []level{plain, large, closure(nil), deferring, looping, larger, recovering}
 
 // outside is how many frames of a measured stack are no levels: two of the
 // goroutine's start, two of the loop, the site and the operation.
@@ -31,41 +32,28 @@ func deepStack(depth int, variant uint16, f func()) []level {
 	return append(path, func([]level) { f() })
 }
 
-// sites call an operation each from a line of its own: an application has
-// more than one place that queries a pool.
-var sites = []func(operation, *sql.DB) error{
-	site[[1]byte], site[[2]byte], site[[3]byte], site[[4]byte],
-	site[[5]byte], site[[6]byte], site[[7]byte], site[[8]byte],
-}
-
-// site is compiled for each T.
-//
-//go:noinline
-func site[T any](op operation, db *sql.DB) error { return op.run(db) }
-
 //go:noinline
 func plain(rest []level) { rest[0](rest[1:]) }
 
-type handler struct{ _ [4]int }
-
-//go:noinline
-func (handler) serve(rest []level) { rest[0](rest[1:]) }
-
-//go:noinline
-func generic[T any](rest []level) { rest[0](rest[1:]) }
-
 //go:noinline
 func large(rest []level) {
-	var buffer [256]byte
+	var buffer [64]byte
 	rest[0](rest[1:])
-	sink(&buffer)
+	sink(buffer[:])
 }
 
 //go:noinline
-func sink(*[256]byte) {}
+func larger(rest []level) {
+	var buffer [512]byte
+	rest[0](rest[1:])
+	sink(buffer[:])
+}
+
+//go:noinline
+func sink([]byte) {}
 
 // closure returns a level that refers to a variable.
-func closure(buffer *[256]byte) level {
+func closure(buffer []byte) level {
 	return func(rest []level) {
 		rest[0](rest[1:])
 		sink(buffer)
@@ -77,3 +65,48 @@ func deferring(rest []level) {
 	defer sink(nil)
 	rest[0](rest[1:])
 }
+
+//go:noinline
+func looping(rest []level) {
+	for i := range rest[:1] {
+		rest[i](rest[i+1:])
+	}
+}
+
+//go:noinline
+func recovering(rest []level) {
+	defer func() {
+		if v := recover(); v != nil {
+			panic(v)
+		}
+	}()
+	rest[0](rest[1:])
+}
+
+// sites call an operation each from a line of its own: an application has
+// more than one place that uses a pool.
+var sites = []func(operation, *sql.DB) error{site1, site2, site3, site4, site5, site6, site7, site8}
+
+//go:noinline
+func site1(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site2(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site3(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site4(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site5(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site6(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site7(op operation, db *sql.DB) error { return op.run(db) }
+
+//go:noinline
+func site8(op operation, db *sql.DB) error { return op.run(db) }
