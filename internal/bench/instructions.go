@@ -36,11 +36,11 @@ func instructions(ctx context.Context, o options, stdout, stderr io.Writer) (err
 			}
 			per := find(operations, op).per
 			few, more := 1000/per, 1000/per+max(50, counted/per)
-			least, err := callgrind(ctx, program, name, op, few)
+			least, err := callgrind(ctx, program, name, op, o.sites, few)
 			if err != nil {
 				return err
 			}
-			most, err := callgrind(ctx, program, name, op, more)
+			most, err := callgrind(ctx, program, name, op, o.sites, more)
 			if err != nil {
 				return err
 			}
@@ -57,9 +57,9 @@ func instructions(ctx context.Context, o options, stdout, stderr io.Writer) (err
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
 // callgrind counts the instructions of a run of the program.
-func callgrind(ctx context.Context, program, contender, op string, times int) (int64, error) {
+func callgrind(ctx context.Context, program, contender, op string, sites, times int) (int64, error) {
 	cmd := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-		program, "-contenders", contender, "-ops", op, "-times", strconv.Itoa(times))
+		program, "-contenders", contender, "-ops", op, "-sites", strconv.Itoa(sites), "-times", strconv.Itoa(times))
 	// One thread, no collector, no signals: as little as possible that is
 	// left to chance.
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")

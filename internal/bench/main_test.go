@@ -83,7 +83,7 @@ func TestQuickRun(t *testing.T) {
 		{requests[0].unit, 4, ratioCell},
 		{requests[1].unit, 4, ratioCell},
 		{requests[2].unit, 4, ratioCell},
-		{"", 14, targetCell},
+		{"many open handles", 14, targetCell},
 	}
 	if len(all) != len(wants) {
 		t.Fatalf("%d tables, want %d", len(all), len(wants))
@@ -127,6 +127,7 @@ func TestArguments(t *testing.T) {
 		{[]string{"-ops", "Query,Ping"}, `-ops: unknown "Ping"; known are Query,QueryRow,Exec,BeginCommit,PrepareClose,Scan`},
 		{[]string{"-contenders", ""}, ""},
 		{[]string{"-worker", "nobody"}, `-worker: unknown "nobody"; known are ` + strings.Join(names(contenders), ",")},
+		{[]string{"-sites", "9"}, "-sites: 9 is not between 1 and 8"},
 		{[]string{"-times", "10"}, ""},
 	} {
 		_, err := parse(tt.args, io.Discard)

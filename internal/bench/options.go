@@ -24,6 +24,7 @@ type options struct {
 	// How this program uses itself.
 	worker string
 	times  int
+	sites  int // of what is run so, or counted
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -60,17 +61,21 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	part := f.String("part", "", "`names` of what to measure, with commas between: "+strings.Join(names(parts), ",")+" (default all but the last)")
 	contender := f.String("contenders", "", "`names` of what is compared with the bare driver (default all; quick: no peers)")
 	op := f.String("ops", "", "`names` of operations (default all): "+strings.Join(o.ops, ","))
-	passes := f.Int("passes", 0, "`number` of passes (default 25; quick: 12; on MariaDB 100 and 4)")
+	passes := f.Int("passes", 0, "`number` of passes (default 25; quick: 10; on MariaDB 100 and 4)")
 	slice := f.Duration("slice", 0, "`time` that one contender runs one operation in one pass (default 10ms; on MariaDB ten times that)")
 	handles := f.Int("handles", 0, "`number` of open handles that are swept; the other sizes follow (default 100000; quick: 10000)")
 	f.StringVar(&o.worker, "worker", "", "measure the named `contender` for another process, which asks on standard input")
 	f.IntVar(&o.times, "times", 0, "run each operation this `number` of times and measure nothing, for profilers")
+	f.IntVar(&o.sites, "sites", 1, fmt.Sprintf("`number` of sites, up to %d, with -times and -part instructions", len(sites)))
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if o.quick {
-		quick.worker, quick.times = o.worker, o.times
+		quick.worker, quick.times, quick.sites = o.worker, o.times, o.sites
 		o = quick
+	}
+	if o.sites < 1 || o.sites > len(sites) {
+		return o, fmt.Errorf("-sites: %d is not between 1 and %d", o.sites, len(sites))
 	}
 	if *passes > 0 {
 		o.passes = *passes

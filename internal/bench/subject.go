@@ -68,7 +68,7 @@ func (o options) runOnly() error {
 	for _, name := range o.contenders {
 		s := openLocal(find(contenders, name))
 		for _, op := range o.ops {
-			if err := repeat(s.db, mainLoad(op), o.times); err != nil {
+			if err := repeat(s.db, load{Op: op, Depth: mainDepth, Sites: o.sites}, o.times); err != nil {
 				return err
 			}
 		}

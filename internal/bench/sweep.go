@@ -54,9 +54,9 @@ func sweeps(ctx context.Context, n sizes, t *table) error {
 		}
 	}
 	limit := float64(targetSweep) / 1e6 * float64(n.swept) / 100_000
-	t.limit(fmt.Sprintf("ms of CPU of the first sweep over %d rows", n.swept), fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.1f", cpu[0]), cpu[0] <= limit)
+	t.limit(fmt.Sprintf("ms of CPU of the first sweep over %d rows", n.swept), fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.1f", cpu[0]), cpu[0] <= limit)
 	later := median(cpu[1:])
-	t.limit("ms of CPU of each sweep after that", fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.1f", later), later <= limit)
+	t.limit("ms of CPU of each sweep after that", fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.1f", later), later <= limit)
 	t.add("ms that the slowest query of an interval took meanwhile", "", fmt.Sprintf("%.2f", median(held[1])), "")
 	t.add("the same on the bare driver", "", fmt.Sprintf("%.2f", median(held[0])), "")
 	return nil
@@ -110,7 +110,7 @@ func snapshots(ctx context.Context, n sizes, t *table) error {
 		{fmt.Sprintf("ms of the first snapshot of %d rows of 100 sites", n.snapshot), took[0]},
 		{"ms of each snapshot after that", median(took[1:])},
 	} {
-		t.limit(row.what, fmt.Sprintf("%.0f", limit), fmt.Sprintf("%.0f", row.ms), row.ms <= limit)
+		t.limit(row.what, fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.0f", row.ms), row.ms <= limit)
 	}
 	return h.close()
 }
