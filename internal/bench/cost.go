@@ -120,7 +120,11 @@ func (o options) printLoads(w io.Writer, r results) {
 
 // String describes the circumstances.
 func (l load) String() string {
-	return fmt.Sprintf("%d callers, %s, %s", l.Depth, plural(l.Sites, "site"), plural(l.goroutines(), "goroutine"))
+	alike := ""
+	if l.Sites > 8 {
+		alike = fmt.Sprintf(" (%d alike)", l.Sites-8)
+	}
+	return fmt.Sprintf("%d callers, %s%s, %s", l.Depth, plural(l.Sites, "site"), alike, plural(l.goroutines(), "goroutine"))
 }
 
 func plural(n int, what string) string {

@@ -1,7 +1,5 @@
 package main
 
-import "database/sql"
-
 // mainDepth is the caller depth of the main tables.
 const mainDepth = 30
 
@@ -82,31 +80,3 @@ func recovering(rest []level) {
 	}()
 	rest[0](rest[1:])
 }
-
-// sites call an operation each from a line of its own: an application has
-// more than one place that uses a pool.
-var sites = []func(operation, *sql.DB) error{site1, site2, site3, site4, site5, site6, site7, site8}
-
-//go:noinline
-func site1(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site2(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site3(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site4(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site5(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site6(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site7(op operation, db *sql.DB) error { return op.run(db) }
-
-//go:noinline
-func site8(op operation, db *sql.DB) error { return op.run(db) }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
 )
@@ -79,4 +80,29 @@ func TestStacksVary(t *testing.T) {
 func pcs() []uintptr {
 	all := make([]uintptr, 100)
 	return all[:runtime.Callers(0, all)]
+}
+
+// Each site is another line to whoever looks at the stack, and the first
+// eight lie at heights of their own.
+func TestSites(t *testing.T) {
+	lines, sizes := make(map[string]bool), make(map[uintptr]bool)
+	for i, site := range sites {
+		var here uintptr
+		op := operation{run: func(*sql.DB) error {
+			var local byte
+			here = uintptr(unsafe.Pointer(&local))
+			lines[fmt.Sprint(pcs())] = true
+			return nil
+		}}
+		var local byte
+		if err := site(op, nil); err != nil {
+			t.Fatal(err)
+		}
+		if i < 8 {
+			sizes[uintptr(unsafe.Pointer(&local))-here] = true
+		}
+	}
+	if len(lines) != len(sites) || len(sizes) != 8 {
+		t.Errorf("%d sites of %d, %d heights of 8", len(lines), len(sites), len(sizes))
+	}
 }
