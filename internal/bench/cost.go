@@ -21,7 +21,6 @@ func cost(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	o.printCost(stdout, r)
-	o.printTargets(stdout, r)
 	return nil
 }
 
@@ -68,34 +67,47 @@ func openSubjects(ctx context.Context, names []string) (subjects map[string]subj
 	return subjects, closeAll, nil
 }
 
+// printCost prints what the main load costs, and the ratios under the others.
 func (o options) printCost(w io.Writer, r results) {
-	o.print(w, "ns of CPU (× bare)", func(l load, name string) string {
+	o.print(w, "ns of CPU (× bare)", mainLoad(""), func(l load, name string) string {
 		return fmt.Sprintf("%.0f (%.2f)", median(r[l][name].cpu()), median(r.ratio(l, name)))
 	})
-	o.print(w, "ns of wall time", func(l load, name string) string {
+	o.print(w, "ns of wall time", mainLoad(""), func(l load, name string) string {
 		return fmt.Sprintf("%.0f", median(r[l][name].wall()))
 	})
-	o.print(w, "bytes in allocations", func(l load, name string) string {
+	o.print(w, "bytes in allocations", mainLoad(""), func(l load, name string) string {
 		return fmt.Sprintf("%.0f in %.0f", median(r[l][name].bytes()), median(r[l][name].allocs()))
 	})
+	o.printTargets(w, r)
 	o.printLoads(w, r)
+	for _, c := range o.circumstances[1:] {
+		o.print(w, "CPU × bare: "+c.String(), c, func(l load, name string) string {
+			return fmt.Sprintf("%.2f", median(r.ratio(l, name)))
+		})
+	}
 }
 
-// print prints a table of the contenders and the operations, under the main
-// load.
-func (o options) print(w io.Writer, title string, cell func(l load, contender string) string) {
-	t := table{head: []string{title}}
-	for _, op := range o.ops {
-		t.head = append(t.head, find(operations, op).unit)
-	}
+// print prints a table of the contenders and the operations under a load.
+func (o options) print(w io.Writer, title string, l load, cell func(l load, contender string) string) {
+	t := table{head: o.columns(title)}
 	for _, name := range o.contenders {
 		row := []string{name}
 		for _, op := range o.ops {
-			row = append(row, cell(mainLoad(op), name))
+			l.Op = op
+			row = append(row, cell(l, name))
 		}
 		t.add(row...)
 	}
 	t.write(w)
+}
+
+// columns are the heads of a table with a column for each operation.
+func (o options) columns(title string) []string {
+	head := []string{title}
+	for _, op := range o.ops {
+		head = append(head, find(operations, op).unit)
+	}
+	return head
 }
 
 // printLoads prints the ratios of dbleaks under each load.
@@ -103,10 +115,7 @@ func (o options) printLoads(w io.Writer, r results) {
 	if !slices.Contains(o.contenders, nameDbleaks) {
 		return
 	}
-	t := table{head: []string{"CPU of dbleaks (× bare)"}}
-	for _, op := range o.ops {
-		t.head = append(t.head, find(operations, op).unit)
-	}
+	t := table{head: o.columns("CPU of dbleaks (× bare)")}
 	for _, c := range o.circumstances {
 		row := []string{c.String()}
 		for _, op := range o.ops {

@@ -47,7 +47,7 @@ func instructions(ctx context.Context, o options, stdout, stderr io.Writer) (err
 			counts[op][name] = float64(most-least) / float64((more-few)*per)
 		}
 	}
-	o.print(stdout, "instructions (× bare)", func(l load, name string) string {
+	o.print(stdout, "instructions (× bare)", mainLoad(""), func(l load, name string) string {
 		n := counts[l.Op][name]
 		return fmt.Sprintf("%.0f (%.3f)", n, n/counts[l.Op][nameBare])
 	})
