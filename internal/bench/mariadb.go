@@ -97,7 +97,7 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	if err := fill(ctx, dbs[0]); err != nil {
 		return err
 	}
-	passes := 5 * o.passes
+	passes := o.passes * 10 / 3
 	if o.quick {
 		passes = (o.passes + 2) / 3
 	}

@@ -42,7 +42,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 			{Depth: mainDepth, Sites: 1, Parallel: true},
 			{Depth: 60, Sites: 1, Parallel: true},
 		},
-		passes:  20,
+		passes:  30,
 		slice:   10 * time.Millisecond,
 		handles: 100_000,
 	}
@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	part := f.String("part", "", "`names` of what to measure, with commas between: "+strings.Join(names(parts), ",")+" (default all but the last)")
 	contender := f.String("contenders", "", "`names` of what is compared with the bare driver (default all; quick: no peers)")
 	op := f.String("ops", "", "`names` of operations (default all): "+strings.Join(o.ops, ","))
-	passes := f.Int("passes", 0, "`number` of passes (default 20; quick: 10; on MariaDB 100 and 4)")
+	passes := f.Int("passes", 0, "`number` of passes (default 30; quick: 10; on MariaDB 100 and 4)")
 	slice := f.Duration("slice", 0, "`time` that one contender runs one operation in one pass (default 10ms; on MariaDB ten times that)")
 	handles := f.Int("handles", 0, "`number` of open handles that are swept; the other sizes follow (default 100000; quick: 10000)")
 	f.StringVar(&o.worker, "worker", "", "measure the named `contender` for another process, which asks on standard input")

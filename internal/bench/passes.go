@@ -31,8 +31,9 @@ func (r results) ratio(l load, contender string) []float64 {
 	return ratios(r[l][contender].cpu(), r[l][nameBare].cpu())
 }
 
-// interleave measures every contender under every load, pass after pass. In
-// each pass another contender goes first. It tells w how far it is.
+// interleave measures every contender under every load, pass after pass; under
+// others than the main ones only in every second pass. In each pass another
+// contender goes first. It tells w how far it is.
 func interleave(ctx context.Context, w io.Writer, names []string, subjects map[string]subject, loads []load, passes int, slice time.Duration) (results, error) {
 	type key struct {
 		load load
@@ -52,6 +53,9 @@ func interleave(ctx context.Context, w io.Writer, names []string, subjects map[s
 	for pass := range passes {
 		fmt.Fprintf(w, "pass %d of %d\n", pass+1, passes)
 		for _, l := range loads {
+			if pass%2 == 1 && l != mainLoad(l.Op) {
+				continue
+			}
 			for i := range names {
 				if err := ctx.Err(); err != nil {
 					return nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,56 +11,85 @@ import (
 
 // sweeps measures the CPU time of the sweeps over many open rows, and for how
 // long they hold up queries.
-//
-// A pool is swept at fixed intervals from its first use on, and does nothing
-// else: what the process uses from the middle of one interval to that of the
-// next is the cost of the sweep in between.
 func sweeps(ctx context.Context, n sizes, t *table) error {
-	var cpu []float64 // of each sweep, in milliseconds
-	var held [2][]float64
-	for i, recorded := range []bool{false, true} {
-		// Nothing but the interval depends on this threshold: no Conn is held.
-		h, err := hold(ctx, recorded, n.swept+1, tracker.WithKindThreshold(tracker.KindConn, 4*n.interval))
-		if err != nil {
-			return err
-		}
-		// The timer that the connections started finds nothing in use and ends.
-		wait(ctx, time.Now().Add(3*n.interval/2))
-		start := time.Now()
-		if err := h.open(n.swept, 16, openRows); err != nil {
-			return err
-		}
-		heap() // collect the garbage of the opening now
-		middle := func(k int) time.Time { return start.Add(n.interval/2 + time.Duration(k)*n.interval) }
-		if time.Now().After(middle(0)) {
-			return fmt.Errorf("opening %d rows took %v: the machine is too slow, or too busy", n.swept, time.Since(start))
-		}
-		wait(ctx, middle(0))
-		if recorded {
-			for k := range 4 {
-				before := cpuTime()
-				wait(ctx, middle(k+1))
-				cpu = append(cpu, float64(cpuTime()-before)/1e6)
-			}
-		}
-		for range 3 {
-			longest, err := longestQuery(h, n.interval)
-			if err != nil {
-				return err
-			}
-			held[i] = append(held[i], float64(longest)/1e6)
-		}
-		if err := h.close(); err != nil {
-			return err
-		}
+	on, err := sweptAtLeisure(ctx, n, true)
+	if err != nil {
+		return err
+	}
+	bare, err := sweptAtLeisure(ctx, n, false)
+	if err != nil {
+		return err
 	}
 	limit := float64(targetSweep) / 1e6 * float64(n.swept) / 100_000
-	t.limit(fmt.Sprintf("ms of CPU of the first sweep over %d rows", n.swept), fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.1f", cpu[0]), cpu[0] <= limit)
-	later := median(cpu[1:])
-	t.limit("ms of CPU of each sweep after that", fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.1f", later), later <= limit)
-	t.add("ms that the slowest query of an interval took meanwhile", "", fmt.Sprintf("%.2f", median(held[1])), "")
-	t.add("the same on the bare driver", "", fmt.Sprintf("%.2f", median(held[0])), "")
+	for _, row := range []struct {
+		what string
+		ms   float64
+	}{
+		{fmt.Sprintf("ms of CPU of the first sweep over %d rows", n.swept), on.cpu[0]},
+		{"ms of CPU of each sweep after that", median(on.cpu[1:])},
+	} {
+		t.limit(row.what, fmt.Sprintf("%.3g", limit), fmt.Sprintf("%.1f", row.ms), row.ms <= limit)
+	}
+	t.add("ms that the slowest query of an interval took meanwhile", "", fmt.Sprintf("%.2f", median(on.slowest)), "")
+	t.add("the same on the bare driver", "", fmt.Sprintf("%.2f", median(bare.slowest)), "")
 	return nil
+}
+
+// swept is what some intervals between sweeps saw, in milliseconds.
+type swept struct {
+	cpu     []float64 // used in an interval without queries
+	slowest []float64 // query of an interval
+}
+
+var errTooSlow = errors.New("the machine is too slow, or too busy")
+
+// sweptAtLeisure gives a busy machine longer intervals, up to the longest that
+// a tracker takes.
+func sweptAtLeisure(ctx context.Context, n sizes, recorded bool) (swept, error) {
+	for interval := n.interval; ; interval *= 2 {
+		s, err := sweptEvery(ctx, interval, n.swept, recorded)
+		if !errors.Is(err, errTooSlow) || interval > 2*time.Second {
+			return s, err
+		}
+	}
+}
+
+// sweptEvery opens rows and watches the sweeps over them. A pool is swept at
+// fixed intervals from its first use on, and does nothing else: what the
+// process uses from the middle of one interval to that of the next is the cost
+// of the sweep in between.
+func sweptEvery(ctx context.Context, interval time.Duration, handles int, recorded bool) (s swept, err error) {
+	// Nothing but the interval depends on this threshold: no Conn is held.
+	h, err := hold(ctx, recorded, handles+1, tracker.WithKindThreshold(tracker.KindConn, 4*interval))
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	// The timer that the connections started finds nothing in use and ends.
+	wait(ctx, time.Now().Add(3*interval/2))
+	start := time.Now()
+	if err := h.open(handles, 16, openRows); err != nil {
+		return s, err
+	}
+	heap() // collects the garbage of the opening
+	middle := func(k int) time.Time { return start.Add(interval/2 + time.Duration(k)*interval) }
+	if time.Now().After(middle(0)) {
+		return s, fmt.Errorf("opening %d rows took %v: %w", handles, time.Since(start), errTooSlow)
+	}
+	wait(ctx, middle(0))
+	for k := range 4 {
+		before := cpuTime()
+		wait(ctx, middle(k+1))
+		s.cpu = append(s.cpu, float64(cpuTime()-before)/1e6)
+	}
+	for range 3 {
+		longest, err := longestQuery(h, interval)
+		if err != nil {
+			return s, err
+		}
+		s.slowest = append(s.slowest, float64(longest)/1e6)
+	}
+	return s, ctx.Err()
 }
 
 // longestQuery is the longest time that one of many queries took, one after

@@ -22,8 +22,8 @@ func verdict(met bool) string {
 	return "MISSED"
 }
 
-// printTargets compares the main load with the targets, as far as it was
-// measured.
+// printTargets compares what was measured under the main load with the
+// targets. A peer has a row where dbleaks does not cost less than it.
 func (o options) printTargets(w io.Writer, r results) {
 	measured := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(o.contenders, n) })
