@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -97,8 +98,8 @@ func TestNothingPanicsOnNil(t *testing.T) {
 		"typed connector":  driverwrap.OpenDB((*nopdriver.Connector)(nil)),
 		"no tracker, nil":  driverwrap.OpenDB(nil, driverwrap.WithTracker(nil)),
 		"option is nil":    driverwrap.OpenDB(nil, nil),
-		"registered":       registered(t, "nil driver", nil),
-		"registered typed": registered(t, "nil mysql", nilMySQL),
+		"registered":       registered(t, nil),
+		"registered typed": registered(t, nilMySQL),
 	} {
 		err := db.Ping()
 		if err == nil || !strings.HasPrefix(err.Error(), "driverwrap: ") || !strings.Contains(err.Error(), "is nil") {
@@ -111,8 +112,15 @@ func TestNothingPanicsOnNil(t *testing.T) {
 	}
 }
 
-func registered(t *testing.T, name string, d driver.Driver) *sql.DB {
+// newDriverName returns a name that no driver has: there is no way to give one
+// up.
+func newDriverName(prefix string) string {
+	return fmt.Sprintf("%s %d", prefix, len(sql.Drivers()))
+}
+
+func registered(t *testing.T, d driver.Driver) *sql.DB {
 	t.Helper()
+	name := newDriverName("nil")
 	driverwrap.Register(name, d)
 	db, err := sql.Open(name, "")
 	if err != nil {
@@ -122,20 +130,21 @@ func registered(t *testing.T, name string, d driver.Driver) *sql.DB {
 }
 
 func TestRegisterTwicePanics(t *testing.T) {
-	driverwrap.Register("twice", &plain{})
+	name := newDriverName("twice")
+	driverwrap.Register(name, &plain{})
 	defer func() {
-		if r := recover(); r != "sql: Register called twice for driver twice" {
+		if r := recover(); r != "sql: Register called twice for driver "+name {
 			t.Errorf("recovered %v", r)
 		}
 	}()
-	driverwrap.Register("twice", &plain{})
+	driverwrap.Register(name, &plain{})
 }
 
 func TestRegisteredDriver(t *testing.T) {
 	tr := newTracker(t)
-	bare := &plain{}
-	driverwrap.Register("plain-watched", bare, driverwrap.WithTracker(tr))
-	db, err := sql.Open("plain-watched", "/shop.db?key=s3cret")
+	bare, name := &plain{}, newDriverName("plain-watched")
+	driverwrap.Register(name, bare, driverwrap.WithTracker(tr))
+	db, err := sql.Open(name, "/shop.db?key=s3cret")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +153,13 @@ func TestRegisteredDriver(t *testing.T) {
 		t.Errorf("db.Driver() = %T", db.Driver())
 	}
 	p := tr.Snapshot().Pools
-	if len(p) != 1 || p[0].Driver != "plain-watched" || p[0].Name != "/shop.db" || p[0].Source != "/shop.db" || p[0].Stats != nil {
+	if len(p) != 1 || p[0].Driver != name || p[0].Name != "/shop.db" || p[0].Source != "/shop.db" || p[0].Stats != nil {
 		t.Fatalf("pools %+v", p)
 	}
 	if !strings.HasSuffix(p[0].Site.Function, "TestRegisteredDriver") {
 		t.Errorf("opened at %v", p[0].Site)
 	}
-	twice, err := driverwrap.Open("plain-watched", "/shop.db", driverwrap.WithTracker(tr), driverwrap.WithName("twice"))
+	twice, err := driverwrap.Open(name, "/shop.db", driverwrap.WithTracker(tr), driverwrap.WithName("twice"))
 	if err != nil {
 		t.Fatal(err)
 	}

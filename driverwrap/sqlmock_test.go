@@ -89,13 +89,20 @@ func TestSqlmockLeak(t *testing.T) {
 	}
 	db, mock := mocked(t, tr)
 	mock.ExpectBegin()
-	if _, err := db.Begin(); err != nil {
+	mock.ExpectRollback()
+	mock.ExpectClose()
+	tx, err := db.Begin()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var said saying
 	tr.AssertNoLeaks(&said, tracker.Grace(0))
 	if !strings.Contains(string(said), "tx LEAKED") || !strings.Contains(string(said), "TestSqlmockLeak") {
 		t.Errorf("said %q", said)
+	}
+	// sqlmock keeps the data source's name until all is closed.
+	if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
