@@ -207,6 +207,7 @@ func TestDifferential(t *testing.T) {
 
 // FuzzDifferential does the same for programs that the fuzzer makes up.
 func FuzzDifferential(f *testing.F) {
+	diffMinimizeLess()
 	conns, stmts, rows := fakedriver.ConnSets(), fakedriver.StmtSets(), fakedriver.RowsSets()
 	f.Fuzz(func(t *testing.T, conn, stmt, row, other byte, program []byte) {
 		setup := diffSetup{entry: diffEntries[int(other)%len(diffEntries)]}
@@ -218,4 +219,16 @@ func FuzzDifferential(f *testing.F) {
 		}
 		setup.compare(t, func(r *diffRun) { r.run(program) })
 	})
+}
+
+// diffMinimizeLess keeps the fuzzer from trying for a minute, as it does by
+// default, to leave out each byte and each run of bytes of every program that
+// reaches new code. To see a failing one made shorter, set the flag.
+func diffMinimizeLess() {
+	const name = "test.fuzzminimizetime"
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	if !given {
+		flag.Set(name, "1x")
+	}
 }
