@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs all that must pass before a change goes in: formatting, static checks,
 # builds for other systems, the tests of every module on the local Go and on
-# the next one, and the demo.
+# the next one, what they make of deliberate defects, and the demo.
 #
 #	./test.sh         everything
-#	./test.sh quick   local Go only, no builds for other systems
+#	./test.sh quick   local Go only, no mutations, no builds for other systems
 #
 # It needs Go, git and a C compiler (for the race detector), and MariaDB and
 # PostgreSQL programs, which it installs if it runs as root on Debian. It
@@ -117,6 +117,19 @@ run_tests() {
 	GOTOOLCHAIN=$1 in_modules go test -race -count=1 ./...
 }
 
+# run_mutations checks that the tests of the wrapper notice each of some hundred
+# defects.
+run_mutations() {
+	GOTOOLCHAIN=$1 go test -count=1 -run '^TestMutations$' ./driverwrap -mutations
+}
+
+# run_plain runs those tests as a debugger's build has them: the wrapper looks
+# for two functions of the standard library among its callers, which are
+# usually inlined in part.
+run_plain() {
+	GOTOOLCHAIN=$1 go test -count=1 -gcflags='all=-N -l' -run '^TestDifferential' ./driverwrap
+}
+
 run_demo() {
 	go run -C cmd/demo $novcs . -for 15s
 }
@@ -144,7 +157,11 @@ step 'staticcheck' check_static
 step 'tests' run_tests local
 if ! $quick; then
 	step "tests on $next_go" run_tests "$next_go"
+	for go in local "$next_go"; do
+		step "mutations, $go" run_mutations "$go"
+		step "not optimised, $go" run_plain "$go"
+	done
 	step 'builds for other systems' cross_build
 fi
 step 'demo' run_demo
-if $quick; then finish " but $next_go and other systems"; else finish ''; fi
+if $quick; then finish " but mutations, $next_go and other systems"; else finish ''; fi
