@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"testing"
 
 	"github.com/dbleaks-go/dbleaks/internal/fakedriver"
@@ -192,21 +191,34 @@ func diffResult(r *diffRun) {
 		r.logError(err)
 		defer conn.Close()
 		r.logError(conn.Raw(func(c any) error {
-			if !r.fake.Has.Has(fakedriver.ExecerContext) {
-				return nil
+			if r.fake.Has.Has(fakedriver.ExecerContext) {
+				r.ownResult(c.(driver.ExecerContext).ExecContext(ctx, "numbers", nil))
 			}
-			result, err := c.(driver.ExecerContext).ExecContext(ctx, "numbers", nil)
+			prepare := c.(driver.Conn).Prepare
+			if r.fake.Has.Has(fakedriver.ConnPrepareContext) {
+				prepare = func(query string) (driver.Stmt, error) {
+					return c.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+				}
+			}
+			stmt, err := prepare("numbers")
 			if err != nil {
 				return err
 			}
-			all, ok := result.(interface{ AllRowsAffected() []int64 })
-			if !ok {
-				return errors.New("the result is not the driver's own")
+			if r.fake.Has.Has(fakedriver.StmtExecContext) {
+				r.ownResult(stmt.(driver.StmtExecContext).ExecContext(ctx, nil))
 			}
-			r.log("%v", all.AllRowsAffected())
-			return nil
+			return stmt.Close()
 		}))
 	})
+}
+
+func (r *diffRun) ownResult(result driver.Result, err error) {
+	r.logError(err)
+	own, ok := result.(interface{ AllRowsAffected() []int64 })
+	r.log("the result is the driver's own: %v", ok)
+	if ok {
+		r.log("%v", own.AllRowsAffected())
+	}
 }
 
 // diffStop ends recording while handles are open.

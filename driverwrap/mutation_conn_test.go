@@ -167,4 +167,113 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 		return inner, err
 	}
 	return c.wrapRows`},
+
+	{"ErrBadConn without a SessionResetter", "conn.go", `	if c.resetter == nil {
+		return nil
+	}`, `	if c.resetter == nil {
+		return driver.ErrBadConn
+	}`},
+	{"reset twice", "conn.go", `	err := c.resetter.ResetSession(ctx)
+`, `	c.resetter.ResetSession(ctx)
+	err := c.resetter.ResetSession(ctx)
+`},
+	{"validated when it is reset", "conn.go", `	err := c.resetter.ResetSession(ctx)
+`, `	if c.valid != nil && !c.valid.IsValid() {
+		return driver.ErrBadConn
+	}
+	err := c.resetter.ResetSession(ctx)
+`},
+	{"connection closed twice", "conn.go", `return c.inner.Close()`, `c.inner.Close()
+	return c.inner.Close()`},
+	{"close with another error", "conn.go", `return c.inner.Close()`, `if c.inner.Close() != nil {
+		return driver.ErrBadConn
+	}
+	return nil`},
+	{"ping with another context", "conn.go", `return c.pinger.Ping(ctx)`, `return c.pinger.Ping(context.WithoutCancel(ctx))`},
+	{"ErrBadConn of ping hidden", "conn.go", `return c.pinger.Ping(ctx)`, `if err := c.pinger.Ping(ctx); err != nil {
+		return errors.New(err.Error())
+	}
+	return nil`},
+	{"ErrSkip of ping taken for success", "conn.go", `return c.pinger.Ping(ctx)`, `if err := c.pinger.Ping(ctx); err != driver.ErrSkip {
+		return err
+	}
+	return nil`},
+	{"ping twice", "conn.go", `return c.pinger.Ping(ctx)`, `c.pinger.Ping(ctx)
+	return c.pinger.Ping(ctx)`},
+	{"what a checker changes lost", "conn.go", `return c.checker.CheckNamedValue(nv)`, `value := *nv
+	return c.checker.CheckNamedValue(&value)`},
+	{"checked twice", "conn.go", `return c.checker.CheckNamedValue(nv)`, `c.checker.CheckNamedValue(nv)
+	return c.checker.CheckNamedValue(nv)`},
+	{"error of a checker replaced", "conn.go", `return c.checker.CheckNamedValue(nv)`, `if err := c.checker.CheckNamedValue(nv); err == driver.ErrSkip || err == driver.ErrRemoveArgument {
+		return err
+	} else if err != nil {
+		return errors.New(err.Error())
+	}
+	return nil`},
+	{"legacy Prepare preferred", "conn.go", `if c.preparer != nil {`, `if c.preparer != nil && c.inner == nil {`},
+	{"Prepare without its context", "conn.go", `c.preparer.PrepareContext(ctx, query)`, `c.inner.Prepare(query)`},
+	{"legacy Prepare not asked if the context has ended", "conn.go", `s, err := c.inner.Prepare(query)`, `if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	s, err := c.inner.Prepare(query)`},
+	{"query of a legacy Prepare lost", "conn.go", `c.inner.Prepare(query)`, `c.inner.Prepare("")`},
+	{"error of Prepare swallowed", "conn.go", `	inner, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err`, `	inner, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, nil`},
+	{"ErrBadConn of exec hidden", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+		`	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if err == driver.ErrBadConn {
+		err = errors.New(err.Error())
+	}
+	return result, err`},
+	{"exec retried", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+		`	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if errors.Is(err, driver.ErrBadConn) {
+		return c.execCtx.ExecContext(ctx, query, args)
+	}
+	return result, err`},
+	{"exec with one argument more", "conn.go", `c.execCtx.ExecContext(ctx, query, args)`, `c.execCtx.ExecContext(ctx, query, append(args, driver.NamedValue{Ordinal: len(args) + 1}))`},
+	{"exec without the names", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+		`	for i := range args {
+		args[i].Name = ""
+	}
+	return c.execCtx.ExecContext(ctx, query, args)`},
+	{"exec prepares", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`, `	return nil, driver.ErrSkip`},
+	{"query prepares", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `driver.Rows(nil), error(driver.ErrSkip)`},
+	{"query with another context", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `c.queryCtx.QueryContext(context.WithoutCancel(ctx), query, args)`},
+	{"rows refused if the context has ended", "conn.go", `	return c.wrapRows`, `	if err := ctx.Err(); err != nil {
+		inner.Close()
+		return nil, err
+	}
+	return c.wrapRows`},
+	{"ErrSkip of query wrapped", "conn.go", `	if err != nil {
+		return inner, err
+	}
+	return c.wrapRows`, `	if err != nil {
+		return inner, errors.Join(err)
+	}
+	return c.wrapRows`},
+
+	{"query of a legacy exec lost", "legacy.go", `return e.Exec(query, values)`, `return e.Exec("", values)`},
+	{"arguments of a legacy exec lost", "legacy.go", `return e.Exec(query, values)`, `return e.Exec(query, values[:0])`},
+	{"arguments of a legacy query lost", "legacy.go", `return q.Query(query, values)`, `return q.Query(query, values[:0])`},
+	{"ErrSkip of a legacy exec wrapped", "legacy.go", `return e.Exec(query, values)`, `result, err := e.Exec(query, values)
+	if err != nil {
+		err = errors.Join(err)
+	}
+	return result, err`},
+	{"ErrSkip of a legacy query wrapped", "legacy.go", `return q.Query(query, values)`, `rows, err := q.Query(query, values)
+	if err != nil {
+		err = errors.Join(err)
+	}
+	return rows, err`},
+	{"context checked before the names", "legacy.go", `	values := make([]driver.Value, len(named))
+`, `	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	values := make([]driver.Value, len(named))
+`},
+	{"cause of the context's end given for its error", "legacy.go", `return ctx.Err()`, `return context.Canceled`},
 }

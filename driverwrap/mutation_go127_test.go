@@ -11,4 +11,30 @@ var scannerMutations = []mutation{
 	return nil`},
 	{"ScanContext lost", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(driver.ScanContext{}, index, dest)`},
 	{"wrong column scanned", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(ctx, 0, dest)`},
+	{"RowsColumnScanner claimed by all", "scanner_go127.go", `	return r
+}`, `	return scannerRows{r, nextScanner{r, nil}}
+}
+
+// nextScanner scans columns by Next.
+type nextScanner struct {
+	*rows
+	row []driver.Value
+}
+
+func (s nextScanner) NextRow() error {
+	s.row = make([]driver.Value, len(s.Columns()))
+	return s.Next(s.row)
+}
+
+func (s nextScanner) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
+	return driver.ErrSkip
+}`},
+	{"error of NextRow swallowed", "scanner_go127.go", `return r.scanner.NextRow()`, `r.scanner.NextRow()
+	return nil`},
+	{"error of ScanColumn replaced", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `if err := r.scanner.ScanColumn(ctx, index, dest); err != nil {
+		return driver.ErrBadConn
+	}
+	return nil`},
+	{"column scanned twice", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `r.scanner.ScanColumn(ctx, index, dest)
+	return r.scanner.ScanColumn(ctx, index, dest)`},
 }

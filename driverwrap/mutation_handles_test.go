@@ -28,6 +28,55 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 	{"error of a statement's query replaced", "stmt.go", `return inner, err`, `return inner, driver.ErrBadConn`},
 	{"legacy statement run without arguments", "stmt.go", `return s.inner.Exec(values)`, `return s.inner.Exec(values[:0])`},
 	{"legacy statement queried without arguments", "stmt.go", `return s.inner.Query(values)`, `return s.inner.Query(values[:0])`},
+	{"number of inputs asked twice", "stmt.go", `return s.inner.NumInput()`, `s.inner.NumInput()
+	return s.inner.NumInput()`},
+	{"statement closed twice", "stmt.go", `return s.inner.Close()`, `s.inner.Close()
+	return s.inner.Close()`},
+	{"what a statement's checker changes lost", "stmt.go", `return checker.CheckNamedValue(nv)`, `value := *nv
+		return checker.CheckNamedValue(&value)`},
+	{"ErrRemoveArgument of a statement's checker not honoured", "stmt.go", `return checker.CheckNamedValue(nv)`,
+		`if err := checker.CheckNamedValue(nv); err != driver.ErrRemoveArgument {
+			return err
+		}
+		return nil`},
+	{"ColumnConverter claimed by all", "stmt.go", `	return s
+}
+
+// Unwrap`, `	return converterStmt{s, noConverter{}}
+}
+
+type noConverter struct{}
+
+func (noConverter) ColumnConverter(int) driver.ValueConverter { return driver.DefaultParameterConverter }
+
+// Unwrap`},
+	{"statement run for an exec with another context", "stmt.go", `return inner.ExecContext(ctx, args)`,
+		`return inner.ExecContext(context.WithoutCancel(ctx), args)`},
+	{"ErrBadConn of a statement's exec hidden", "stmt.go", `return inner.ExecContext(ctx, args)`,
+		`result, err := inner.ExecContext(ctx, args)
+		if err == driver.ErrBadConn {
+			err = context.Canceled
+		}
+		return result, err`},
+	{"result of a statement wrapped", "stmt.go", `return inner.ExecContext(ctx, args)`,
+		`result, err := inner.ExecContext(ctx, args)
+		if err != nil {
+			return nil, err
+		}
+		return struct{ driver.Result }{result}, nil`},
+	{"statement's query retried", "stmt.go", `return inner.QueryContext(ctx, args)`,
+		`rows, err := inner.QueryContext(ctx, args)
+		if err == driver.ErrBadConn {
+			rows, err = inner.QueryContext(ctx, args)
+		}
+		return rows, err`},
+	{"error of a legacy statement's exec swallowed", "stmt.go", `return s.inner.Exec(values)`, `result, _ := s.inner.Exec(values)
+	return result, nil`},
+	{"error of a legacy statement's query replaced", "stmt.go", `return s.inner.Query(values)`, `rows, err := s.inner.Query(values)
+	if err != nil {
+		err = driver.ErrBadConn
+	}
+	return rows, err`},
 }
 
 // txMutations are defects of what is asked of transactions.
@@ -64,6 +113,42 @@ var txMutations = []mutation{
 	{"statements left open after a cancelled transaction", "tx.go", `return target == driver.ErrBadConn && !calledBy`,
 		`return target == driver.ErrBadConn || calledBy`},
 	{"statements closed on a broken connection", "tx.go", `func (d discarded) Unwrap() error { return d.err }`, ``},
+	{"legacy Begin preferred", "tx.go", `case c.beginner != nil:`, `case c.beginner != nil && c.inner == nil:`},
+	{"begun twice", "tx.go", `	t, err := c.inner.Begin()`, `	c.inner.Begin()
+	t, err := c.inner.Begin()`},
+	{"legacy Begin not asked if the context has ended", "tx.go", `	t, err := c.inner.Begin()`, `	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t, err := c.inner.Begin()`},
+	{"ErrBadConn of BeginTx hidden", "tx.go", `return c.beginner.BeginTx(ctx, opts)`, `t, err := c.beginner.BeginTx(ctx, opts)
+		if errors.Is(err, driver.ErrBadConn) {
+			err = errors.New(err.Error())
+		}
+		return t, err`},
+	{"error of Begin wrapped", "tx.go", `	inner, err := c.begin(ctx, opts)
+	if err != nil {
+		return nil, err`, `	inner, err := c.begin(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)`},
+	{"commit twice", "tx.go", `return t.inner.Commit()`, `t.inner.Commit()
+	return t.inner.Commit()`},
+	{"ErrBadConn of commit hidden", "tx.go", `return t.inner.Commit()`, `if err := t.inner.Commit(); err != nil {
+		return errors.New(err.Error())
+	}
+	return nil`},
+	{"rolled back after a failed commit", "tx.go", `return t.inner.Commit()`, `err := t.inner.Commit()
+	if err != nil {
+		t.inner.Rollback()
+	}
+	return err`},
+	{"rolled back twice", "tx.go", `err := t.inner.Rollback()`, `t.inner.Rollback()
+	err := t.inner.Rollback()`},
+	{"not rolled back", "tx.go", `err := t.inner.Rollback()`, `var err error`},
+	{"ErrBadConn of rollback hidden", "tx.go", `err := t.inner.Rollback()`, `err := t.inner.Rollback()
+	if err != nil {
+		err = errors.New(err.Error())
+	}`},
+	{"discarded without its error", "tx.go", `return discarded{err}`, `return driver.ErrBadConn`},
 }
 
 // rowsMutations are defects of what is asked of rows.
@@ -109,6 +194,44 @@ var rowsMutations = []mutation{
 	{"rows made of nothing", "rows.go", `	if inner == nil {
 		return nil`, `	if false {
 		return nil`},
+	{"error of the next result set swallowed", "rows.go", `return n.NextResultSet()`, `n.NextResultSet()
+	return nil`},
+	{"error of the next result set taken for the end", "rows.go", `return n.NextResultSet()`, `if n.NextResultSet() != nil {
+		return io.EOF
+	}
+	return nil`},
+	{"a result set skipped", "rows.go", `return n.NextResultSet()`, `n.NextResultSet()
+	return n.NextResultSet()`},
+	{"asked for the next result set before it is told of one", "rows.go", `return n.HasNextResultSet()`, `return n.NextResultSet() == nil`},
+	{"scan type of another column", "rows.go", `return t.ColumnTypeScanType(index)`, `return t.ColumnTypeScanType(0)`},
+	{"database type name of another column", "rows.go", `return t.ColumnTypeDatabaseTypeName(index)`, `return t.ColumnTypeDatabaseTypeName(0)`},
+	{"length of another column", "rows.go", `return t.ColumnTypeLength(index)`, `return t.ColumnTypeLength(0)`},
+	{"nullable of another column", "rows.go", `return t.ColumnTypeNullable(index)`, `return t.ColumnTypeNullable(0)`},
+	{"precision of another column", "rows.go", `return t.ColumnTypePrecisionScale(index)`, `return t.ColumnTypePrecisionScale(0)`},
+	{"scan type any for none", "rows.go", `return t.ColumnTypeScanType(index)`, `if own := t.ColumnTypeScanType(index); own != nil {
+			return own
+		}`},
+	{"end of the rows in other words", "rows.go", `return r.inner.Next(dest)`, `if err := r.inner.Next(dest); err == io.EOF {
+		return io.ErrUnexpectedEOF
+	} else {
+		return err
+	}`},
+	{"ErrBadConn of a row hidden", "rows.go", `return r.inner.Next(dest)`, `if err := r.inner.Next(dest); err == driver.ErrBadConn {
+		return io.ErrUnexpectedEOF
+	} else {
+		return err
+	}`},
+	{"values of a row lost", "rows.go", `return r.inner.Next(dest)`, `return r.inner.Next(make([]driver.Value, len(dest)))`},
+	{"rows closed at their end", "rows.go", `return r.inner.Next(dest)`, `err := r.inner.Next(dest)
+	if err != nil {
+		r.inner.Close()
+	}
+	return err`},
+	{"rows read to their end when they are closed", "rows.go", `return r.inner.Close()`, `for r.inner.Next(make([]driver.Value, len(r.inner.Columns()))) == nil {
+	}
+	return r.inner.Close()`},
+	{"a column lost", "rows.go", `return r.inner.Columns()`, `columns := r.inner.Columns()
+	return columns[:max(0, len(columns)-1)]`},
 }
 
 // openMutations are defects of what is asked of drivers and connectors.
@@ -128,5 +251,20 @@ var openMutations = append(scannerMutations, []mutation{
 			return nil, err`, `		c, err := dc.OpenConnector(dsn)
 		if err != nil {
 			return nil, errors.New(err.Error())`},
+	{"asked twice for a connector", "open.go", `c, err := dc.OpenConnector(dsn)`, `dc.OpenConnector(dsn)
+		c, err := dc.OpenConnector(dsn)`},
+	{"connector's data source lost", "open.go", `c, err := dc.OpenConnector(dsn)`, `c, err := dc.OpenConnector("")`},
+	{"connector closed twice", "connector.go", `return closer.Close()`, `closer.Close()
+		return closer.Close()`},
+	{"connected twice", "connector.go", `inner, err := c.inner.Connect(ctx)`, `c.inner.Connect(ctx)
+	inner, err := c.inner.Connect(ctx)`},
+	{"error of Connect replaced", "connector.go", `inner, err := c.inner.Connect(ctx)`, `inner, err := c.inner.Connect(ctx)
+	if err != nil && err != driver.ErrBadConn {
+		err = io.ErrUnexpectedEOF
+	}`},
+	{"connected again after ErrBadConn", "connector.go", `inner, err := c.inner.Connect(ctx)`, `inner, err := c.inner.Connect(ctx)
+	if err == driver.ErrBadConn {
+		inner, err = c.inner.Connect(ctx)
+	}`},
 	{"data source lost", "open.go", `dsnConnector{dsn: dsn, driver: d}`, `dsnConnector{driver: d}`},
 }...)
