@@ -50,8 +50,6 @@ func wrapConn(inner driver.Conn, rec *record.Conn) driver.Conn {
 	return c
 }
 
-func (c *conn) isRecorded() {}
-
 // Unwrap returns the driver's own connection.
 func (c *conn) Unwrap() driver.Conn { return c.inner }
 

@@ -9,26 +9,40 @@ import (
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
-// WrapConnector wraps a connector, for use with [sql.OpenDB]; [OpenDB] does
-// both and also shows what database/sql counts. The pool is recorded as
-// opened here. A nil connector gives one that connects to nothing and says
-// so; one that is wrapped already is returned as it is.
+// WrapConnector wraps a connector, for libraries that call [sql.OpenDB]
+// themselves; elsewhere prefer [OpenDB]. Nobody tells the wrapper what becomes
+// of it, so there is a pool in reports only while it has connections: opened
+// here, and one for all DBs that are opened with the result. Wrap a connector
+// once for each DB: a pool counts as closed as soon as one of them is.
+//
+// A connector that is wrapped already is wrapped anew. A nil connector gives
+// one that connects to nothing and says so.
 func WrapConnector(c driver.Connector, opts ...Option) driver.Connector {
-	o := newOptions(opts)
 	if isNil(c) {
 		return nilConnector{}
 	}
-	if _, ok := c.(*connector); ok || o.tracker == nil {
-		return c
+	inner, o := takeOff(c, opts)
+	if o.tracker == nil {
+		return inner
 	}
-	return &connector{inner: c, pool: o.openPool(c.Driver(), "")}
+	return &connector{inner: inner, options: o, pool: o.preparePool(inner.Driver())}
+}
+
+// takeOff returns the bare connector of one that may be wrapped already, and
+// the options for wrapping it again.
+func takeOff(c driver.Connector, opts []Option) (inner driver.Connector, o options) {
+	if w, ok := c.(*connector); ok {
+		return w.inner, w.options.with(opts)
+	}
+	return c, newOptions(opts)
 }
 
 // connector records the connections that it makes. Its pool is nil if
 // recording was off when it was made.
 type connector struct {
-	inner driver.Connector
-	pool  *record.Pool
+	inner   driver.Connector
+	options options
+	pool    *record.Pool
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -36,10 +50,12 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if recorded(inner) {
-		return inner, nil // by this package, with a wrapper of another's around it
+	rec := c.pool.Connected(ctx)
+	if own := ownConn(inner); own != nil {
+		own.moveTo(rec) // a wrapper of another's is in between
+		return inner, nil
 	}
-	return wrapConn(inner, c.pool.Connected(ctx)), nil
+	return wrapConn(inner, rec), nil
 }
 
 // Driver returns the bare driver: what (*sql.DB).Driver gives is often

@@ -233,38 +233,3 @@ var rowsMutations = []mutation{
 	{"a column lost", "rows.go", `return r.inner.Columns()`, `columns := r.inner.Columns()
 	return columns[:max(0, len(columns)-1)]`},
 }
-
-// openMutations are defects of what is asked of drivers and connectors.
-var openMutations = append(scannerMutations, []mutation{
-	{"connector's Close lost", "connector.go", `return closer.Close()`, `_ = closer`},
-	{"error of the connector's Close swallowed", "connector.go", `return closer.Close()`, `closer.Close()`},
-	{"connected with another context", "connector.go", `c.inner.Connect(ctx)`, `c.inner.Connect(context.Background())`},
-	{"ErrBadConn of Connect hidden", "connector.go", `inner, err := c.inner.Connect(ctx)`,
-		`inner, err := c.inner.Connect(ctx)
-	if err == driver.ErrBadConn {
-		err = io.ErrUnexpectedEOF
-	}`},
-	{"driver wrapped where it is shown", "connector.go", `return c.inner.Driver()`, `return &wrapped{inner: c.inner.Driver()}`},
-	{"DriverContext lost", "open.go", `if dc, ok := d.(driver.DriverContext); ok {`, `if dc, ok := d.(driver.DriverContext); ok && dc == nil {`},
-	{"error of OpenConnector replaced", "open.go", `		c, err := dc.OpenConnector(dsn)
-		if err != nil {
-			return nil, err`, `		c, err := dc.OpenConnector(dsn)
-		if err != nil {
-			return nil, errors.New(err.Error())`},
-	{"asked twice for a connector", "open.go", `c, err := dc.OpenConnector(dsn)`, `dc.OpenConnector(dsn)
-		c, err := dc.OpenConnector(dsn)`},
-	{"connector's data source lost", "open.go", `c, err := dc.OpenConnector(dsn)`, `c, err := dc.OpenConnector("")`},
-	{"connector closed twice", "connector.go", `return closer.Close()`, `closer.Close()
-		return closer.Close()`},
-	{"connected twice", "connector.go", `inner, err := c.inner.Connect(ctx)`, `c.inner.Connect(ctx)
-	inner, err := c.inner.Connect(ctx)`},
-	{"error of Connect replaced", "connector.go", `inner, err := c.inner.Connect(ctx)`, `inner, err := c.inner.Connect(ctx)
-	if err != nil && err != driver.ErrBadConn {
-		err = io.ErrUnexpectedEOF
-	}`},
-	{"connected again after ErrBadConn", "connector.go", `inner, err := c.inner.Connect(ctx)`, `inner, err := c.inner.Connect(ctx)
-	if err == driver.ErrBadConn {
-		inner, err = c.inner.Connect(ctx)
-	}`},
-	{"data source lost", "open.go", `dsnConnector{dsn: dsn, driver: d}`, `dsnConnector{driver: d}`},
-}...)

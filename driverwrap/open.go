@@ -1,6 +1,7 @@
 package driverwrap
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -13,14 +14,16 @@ import (
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-// An Option changes how a driver is wrapped.
+// An Option changes how a driver is wrapped. What is wrapped already keeps the
+// options it has where none of the same kind is given.
 type Option func(*options)
 
 type options struct {
 	tracker *tracker.Tracker
 	name    string
-	// driverName is the name under which the driver was registered.
-	driverName string
+	// driverName is the name under which the driver was registered, and dsn
+	// the data source, if they are known.
+	driverName, dsn string
 }
 
 // WithTracker sets the tracker that records the handles; the default is
@@ -39,7 +42,11 @@ func WithName(poolName string) Option {
 }
 
 func newOptions(opts []Option) options {
-	o := options{tracker: tracker.Default()}
+	return options{tracker: tracker.Default()}.with(opts)
+}
+
+// with returns the options with others on top.
+func (o options) with(opts []Option) options {
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
@@ -49,12 +56,16 @@ func newOptions(opts []Option) options {
 }
 
 // Open is [sql.Open] with the driver wrapped. Its errors are those of
-// sql.Open.
+// sql.Open. The only way to a registered driver is a DB, whose Driver method
+// tells it; that DB is closed unused, and a driver that makes connectors
+// ([driver.DriverContext]) is then asked for a second one.
 func Open(driverName, dsn string, opts ...Option) (*sql.DB, error) {
-	o := newOptions(opts)
-	// There is no other way to a registered driver, or to its opinion on the
-	// data source, than to open a DB. Nothing has connected yet.
+	opts = append([]Option{withSource(driverName, dsn)}, opts...)
 	bare, err := sql.Open(driverName, dsn)
+	if known, ok := err.(wrappedAlready); ok {
+		return open(known.driver.inner, known.driver.options.with(opts))
+	}
+	o := newOptions(opts)
 	if err != nil || o.tracker == nil {
 		return bare, err
 	}
@@ -62,24 +73,31 @@ func Open(driverName, dsn string, opts ...Option) (*sql.DB, error) {
 	if err := bare.Close(); err != nil {
 		return nil, fmt.Errorf("driverwrap: driver %q: closing the unused DB that it was found through: %w", driverName, err)
 	}
-	o.driverName = driverName
-	c, err := openConnector(d, dsn, o)
+	return open(d, o)
+}
+
+func open(d driver.Driver, o options) (*sql.DB, error) {
+	c, err := bareConnector(d, o.dsn)
 	if err != nil {
 		return nil, err
 	}
-	return openDB(c), nil
+	return openDB(c, d, o), nil
 }
 
 // OpenDB is [sql.OpenDB] with the connector wrapped.
 func OpenDB(c driver.Connector, opts ...Option) *sql.DB {
-	w := WrapConnector(c, opts...)
-	if w, ok := w.(*connector); ok {
-		return openDB(w)
+	if isNil(c) {
+		return sql.OpenDB(nilConnector{})
 	}
-	return sql.OpenDB(w)
+	inner, o := takeOff(c, opts)
+	return openDB(inner, inner.Driver(), o)
 }
 
-func openDB(c *connector) *sql.DB {
+func openDB(inner driver.Connector, d driver.Driver, o options) *sql.DB {
+	if o.tracker == nil {
+		return sql.OpenDB(inner)
+	}
+	c := &connector{inner: inner, options: o, pool: o.openPool(d)}
 	db := sql.OpenDB(c)
 	// Weak: a DB that is dropped must stay collectable.
 	ref := weak.Make(db)
@@ -95,22 +113,26 @@ func openDB(c *connector) *sql.DB {
 // Register is [sql.Register] with the driver wrapped, for libraries that take
 // the name of a driver. It panics if the name is taken, as sql.Register does.
 func Register(name string, d driver.Driver, opts ...Option) {
-	sql.Register(name, Wrap(d, append([]Option{func(o *options) { o.driverName = name }}, opts...)...))
+	sql.Register(name, Wrap(d, append([]Option{withSource(name, "")}, opts...)...))
+}
+
+func withSource(driverName, dsn string) Option {
+	return func(o *options) { o.driverName, o.dsn = driverName, dsn }
 }
 
 // Wrap wraps a driver. The result implements [driver.DriverContext] whether d
 // does or not, so that each DB opened with it is a pool of its own. A nil
 // driver gives one that opens nothing and says so.
 func Wrap(d driver.Driver, opts ...Option) driver.Driver {
-	o := newOptions(opts)
-	switch {
-	case isNil(d):
+	if isNil(d) {
 		return nilDriver{}
-	case o.tracker == nil:
-		return d
 	}
-	if w, ok := d.(*wrapped); ok {
-		d = w.inner // twice is one record per handle; the last options hold
+	o := newOptions(opts)
+	if w, ok := d.(*wrapped); ok { // twice is one record per handle
+		d, o = w.inner, w.options.with(opts)
+	}
+	if o.tracker == nil {
+		return d
 	}
 	return &wrapped{inner: d, options: o}
 }
@@ -128,57 +150,83 @@ func (w *wrapped) Open(dsn string) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := w.options.openPool(w.inner, dsn)
+	pool := w.source(dsn).openPool(w.inner)
 	c := wrapConn(inner, pool.Connected(context.Background()))
 	pool.Close()
 	return c, nil
 }
 
-// OpenConnector is where [sql.Open] comes in.
+// OpenConnector is where [sql.Open] comes in. Another caller is a wrapper
+// around this one, which may not say when the DB is closed.
 func (w *wrapped) OpenConnector(dsn string) (driver.Connector, error) {
-	c, err := openConnector(w.inner, dsn, w.options)
+	if calledBy(openFunction, func(function string) bool { return function == sqlOpenFunction }) {
+		return nil, wrappedAlready{w}
+	}
+	inner, err := bareConnector(w.inner, dsn)
 	if err != nil {
 		return nil, err
+	}
+	c := &connector{inner: inner, options: w.source(dsn)}
+	if calledBy(sqlOpenFunction, func(string) bool { return false }) {
+		c.pool = c.options.openPool(w.inner)
+	} else {
+		c.pool = c.options.preparePool(w.inner)
 	}
 	return c, nil
 }
 
+func (w *wrapped) source(dsn string) options {
+	o := w.options
+	o.dsn = dsn
+	return o
+}
+
+const (
+	openFunction    = "github.com/dbleaks-go/dbleaks/driverwrap.Open"
+	sqlOpenFunction = "database/sql.Open"
+)
+
+// wrappedAlready is how [Open] learns from sql.Open that a driver is a wrapped
+// one. Nobody else gets it.
+type wrappedAlready struct{ driver *wrapped }
+
+func (wrappedAlready) Error() string { return "driverwrap: the driver is wrapped already" }
+
 // Unwrap returns the driver that was wrapped.
 func (w *wrapped) Unwrap() driver.Driver { return w.inner }
 
-func openConnector(d driver.Driver, dsn string, o options) (*connector, error) {
-	var inner driver.Connector = dsnConnector{dsn: dsn, driver: d}
+// bareConnector does what [sql.Open] does.
+func bareConnector(d driver.Driver, dsn string) (driver.Connector, error) {
 	if dc, ok := d.(driver.DriverContext); ok {
-		c, err := dc.OpenConnector(dsn)
-		if err != nil {
-			return nil, err
-		}
-		inner = c
+		return dc.OpenConnector(dsn)
 	}
-	return &connector{inner: inner, pool: o.openPool(d, dsn)}, nil
+	return dsnConnector{dsn: dsn, driver: d}, nil
 }
 
-func (o options) openPool(d driver.Driver, dsn string) *record.Pool {
-	name := o.driverName
-	if name == "" {
-		name = fmt.Sprintf("%T", d)
+// openPool records a DB.
+func (o options) openPool(d driver.Driver) *record.Pool {
+	return o.tracker.Recorder().OpenPool(o.describe(d))
+}
+
+// preparePool records what may become a DB.
+func (o options) preparePool(d driver.Driver) *record.Pool {
+	return o.tracker.Recorder().PreparePool(o.describe(d))
+}
+
+// describe returns what is recorded of a pool.
+func (o options) describe(d driver.Driver) (name, driverName, source string, identity uint64) {
+	driverName = o.driverName
+	if driverName == "" {
+		driverName = fmt.Sprintf("%T", d)
 	}
-	source := redact(dsn)
-	identity := uint64(0)
+	source = redact(o.dsn)
 	switch {
-	case dsn != "":
-		identity = maphash.String(seed, dsn)
+	case o.dsn != "":
+		identity = maphash.String(seed, o.dsn)
 	case o.name != "":
 		identity = maphash.String(seed, o.name) // no data source to tell by
 	}
-	pool := o.name
-	if pool == "" {
-		pool = source
-	}
-	if pool == "" {
-		pool = name
-	}
-	return o.tracker.Recorder().OpenPool(pool, name, source, identity)
+	return cmp.Or(o.name, source, driverName), driverName, source, identity
 }
 
 // seed makes the identities of data sources, which hold secrets, worthless

@@ -1,6 +1,10 @@
 package driverwrap
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
 
 // Unwrap returns the driver's own connection, for use in (*sql.Conn).Raw:
 //
@@ -42,16 +46,26 @@ func unwrapOnce(driverConn any) any {
 	return inner
 }
 
-// recorded reports whether a connection is one of this package's, or has one
-// inside.
-func recorded(c any) bool {
+// ownConn returns this package's connection if c is one, or has one inside.
+func ownConn(c any) *conn {
 	for range maxWrappers {
-		if _, ok := c.(interface{ isRecorded() }); ok {
-			return true
+		if own, ok := c.(interface{ own() *conn }); ok {
+			return own.own()
 		}
 		if c = unwrapOnce(c); c == nil {
-			return false
+			return nil
 		}
 	}
-	return false
+	return nil
+}
+
+func (c *conn) own() *conn { return c }
+
+// moveTo records the connection elsewhere from now on, if anything is recorded
+// there. Nothing is open on it yet.
+func (c *conn) moveTo(rec *record.Conn) {
+	if rec != nil {
+		c.rec.Closed()
+		c.rec = rec
+	}
 }

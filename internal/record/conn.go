@@ -203,7 +203,7 @@ func (c *Conn) Closed() {
 	c.mu.Unlock()
 	c.pool.mu.Lock()
 	delete(c.pool.conns, c)
-	last := c.pool.closed && len(c.pool.conns) == 0
+	last := len(c.pool.conns) == 0
 	c.pool.mu.Unlock()
 	if last {
 		c.pool.forgetIfDone()

@@ -26,6 +26,10 @@ type Pool struct {
 	// Wall is the wall clock when the pool was opened.
 	Wall time.Time
 
+	// tentative is set if nobody tells whether there is a *sql.DB, and perhaps
+	// not when it is closed: the pool is listed while it has connections.
+	tentative bool
+
 	reg   *Registry
 	clock clock
 	stats statsReader
@@ -56,23 +60,33 @@ type Ended struct {
 	At   time.Duration // on the pool's clock
 }
 
-// OpenPool records a *sql.DB, or what will become one. It
-// returns nil if recording is off; the methods that record accept nil and do
-// nothing.
+// OpenPool records a *sql.DB. It returns nil if recording is off; the methods
+// that record accept nil and do nothing.
 func (r *Registry) OpenPool(name, driver, source string, identity uint64) *Pool {
+	p := r.PreparePool(name, driver, source, identity)
+	if p == nil {
+		return nil
+	}
+	p.tentative = false
+	r.mu.Lock()
+	r.pools[p] = struct{}{}
+	r.mu.Unlock()
+	p.arm()
+	return p
+}
+
+// PreparePool is OpenPool for what may become a *sql.DB, or several. It is
+// recorded as opened here, but only while it has connections.
+func (r *Registry) PreparePool(name, driver, source string, identity uint64) *Pool {
 	if r == nil || r.Off() {
 		return nil
 	}
 	c := startClock()
 	p := &Pool{
 		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source, Identity: identity,
-		Wall: c.start, reg: r, clock: c, conns: make(map[*Conn]struct{}),
+		Wall: c.start, tentative: true, reg: r, clock: c, conns: make(map[*Conn]struct{}),
 	}
 	p.Opened.fill(p)
-	r.mu.Lock()
-	r.pools[p] = struct{}{}
-	r.mu.Unlock()
-	p.arm()
 	return p
 }
 
@@ -105,7 +119,7 @@ func (p *Pool) forgetIfDone() {
 	defer p.reg.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed && len(p.conns) == 0 {
+	if (p.closed || p.tentative) && len(p.conns) == 0 {
 		delete(p.reg.pools, p)
 	}
 }
@@ -122,12 +136,12 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 		c.begin()
 	}
 	p.mu.Lock()
-	reopened := p.closed && len(p.conns) == 0
+	first := len(p.conns) == 0
 	p.conns[c] = struct{}{}
 	p.mu.Unlock()
-	if reopened {
-		// One connector may serve several *sql.DB; the first Close of them
-		// isn't the end.
+	if first {
+		// The pool is tentative, or one connector serves several *sql.DB: the
+		// first Close of them isn't the end.
 		p.reg.mu.Lock()
 		p.reg.pools[p] = struct{}{}
 		p.reg.mu.Unlock()
