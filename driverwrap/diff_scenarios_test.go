@@ -1,5 +1,7 @@
 package driverwrap_test
 
+//lint:file-ignore SA1019 applications use the legacy interfaces too
+
 import (
 	"context"
 	"database/sql"
@@ -23,7 +25,7 @@ var diffScenarios = []struct {
 	{"the driver panics on a Conn", func(r *diffRun) { r.breakConn(fakedriver.Answer{Panic: "driver panic"}) }},
 	{"the driver exits on a Conn", func(r *diffRun) { r.breakConn(fakedriver.Answer{Goexit: true}) }},
 	{"the pool connects by itself", diffOpener},
-	{"a result's own methods", diffResult},
+	{"the driver's own objects", diffRaw},
 	{"recording stops", diffStop},
 }
 
@@ -182,9 +184,9 @@ func diffOpener(r *diffRun) {
 	})
 }
 
-// diffResult reaches methods that database/sql knows nothing of, as
-// applications do.
-func diffResult(r *diffRun) {
+// diffRaw uses the connection as applications do that know the driver: with
+// what database/sql knows nothing of, and by all interfaces that it has.
+func diffRaw(r *diffRun) {
 	ctx := context.Background()
 	r.step("raw", func() {
 		conn, err := r.db.Conn(ctx)
@@ -193,6 +195,15 @@ func diffResult(r *diffRun) {
 		r.logError(conn.Raw(func(c any) error {
 			if r.fake.Has.Has(fakedriver.ExecerContext) {
 				r.ownResult(c.(driver.ExecerContext).ExecContext(ctx, "numbers", nil))
+			}
+			if r.fake.Has.Has(fakedriver.Execer) {
+				r.ownResult(c.(driver.Execer).Exec("numbers", []driver.Value{"text"}))
+			}
+			if r.fake.Has.Has(fakedriver.QueryerContext) {
+				r.allRows(c.(driver.QueryerContext).QueryContext(ctx, "numbers", nil))
+			}
+			if r.fake.Has.Has(fakedriver.Queryer) {
+				r.allRows(c.(driver.Queryer).Query("numbers", []driver.Value{"text"}))
 			}
 			prepare := c.(driver.Conn).Prepare
 			if r.fake.Has.Has(fakedriver.ConnPrepareContext) {
@@ -210,6 +221,14 @@ func diffResult(r *diffRun) {
 			return stmt.Close()
 		}))
 	})
+}
+
+func (r *diffRun) allRows(rows driver.Rows, err error) {
+	r.logError(err)
+	for dest := make([]driver.Value, len(rows.Columns())); rows.Next(dest) == nil; {
+		r.log("%v", dest)
+	}
+	r.logError(rows.Close())
 }
 
 func (r *diffRun) ownResult(result driver.Result, err error) {

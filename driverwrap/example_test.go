@@ -65,6 +65,28 @@ func ExampleUnwrap() {
 	// Output: *nopdriver.conn
 }
 
+func ExampleBare() {
+	db := driverwrap.OpenDB(&nopdriver.Connector{})
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	// limit stands for a function of the driver's, which knows its own
+	// connections only, such as Limit of modernc.org/sqlite.
+	limit := func(conn *sql.Conn) error {
+		return conn.Raw(func(dc any) error {
+			fmt.Printf("%T\n", dc)
+			return nil
+		})
+	}
+	if err := driverwrap.Bare(conn, limit); err != nil { // was: limit(conn)
+		log.Fatal(err)
+	}
+	// Output: *nopdriver.conn
+}
+
 func ExampleWithTracker() {
 	jobs, err := tracker.New()
 	if err != nil {

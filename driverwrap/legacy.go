@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
 // This file lends the modern interfaces to drivers that have the legacy ones
@@ -49,6 +51,54 @@ func (q legacyQueryer) QueryContext(ctx context.Context, query string, args []dr
 		return nil, err
 	}
 	return q.Query(query, values)
+}
+
+// database/sql prefers the modern interfaces. But in (*sql.Conn).Raw,
+// applications ask for the legacy ones too. Where the driver has none of
+// these, it skips the fast path.
+
+func (c *conn) legacyExec(query string, args []driver.Value) (driver.Result, error) {
+	e, ok := c.inner.(driver.Execer)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	c.rec.Use(context.Background(), record.OpExec)
+	defer c.rec.Leave()
+	return e.Exec(query, args)
+}
+
+func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, error) {
+	q, ok := c.inner.(driver.Queryer)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	c.rec.Use(context.Background(), record.OpQuery)
+	defer c.rec.Leave()
+	inner, err := q.Query(query, args)
+	if err != nil {
+		return inner, err
+	}
+	return c.wrapRows(context.Background(), inner, query), nil
+}
+
+// Exec is [driver.Execer]'s.
+func (c execConn) Exec(query string, args []driver.Value) (driver.Result, error) {
+	return c.legacyExec(query, args)
+}
+
+// Query is [driver.Queryer]'s.
+func (c queryConn) Query(query string, args []driver.Value) (driver.Rows, error) {
+	return c.legacyQuery(query, args)
+}
+
+// Exec is [driver.Execer]'s.
+func (c execQueryConn) Exec(query string, args []driver.Value) (driver.Result, error) {
+	return c.legacyExec(query, args)
+}
+
+// Query is [driver.Queryer]'s.
+func (c execQueryConn) Query(query string, args []driver.Value) (driver.Rows, error) {
+	return c.legacyQuery(query, args)
 }
 
 // positional takes the names off arguments, for calls without a context.

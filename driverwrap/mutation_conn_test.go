@@ -269,6 +269,8 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 		err = errors.Join(err)
 	}
 	return rows, err`},
+	{"Execer not shown", "legacy.go", `e, ok := c.inner.(driver.Execer)`, `e, ok := driver.Execer(nil), false`},
+	{"Queryer not shown", "legacy.go", `q, ok := c.inner.(driver.Queryer)`, `q, ok := driver.Queryer(nil), false`},
 	{"context checked before the names", "legacy.go", `	values := make([]driver.Value, len(named))
 `, `	if err := ended(ctx); err != nil {
 		return nil, err

@@ -1,12 +1,16 @@
 package driverwrap
 
 import (
+	"context"
+	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
-// Unwrap returns the driver's own connection, for use in (*sql.Conn).Raw:
+// Unwrap returns the driver's own connection, for use in [sql.Conn.Raw]:
 //
 //	err := conn.Raw(func(dc any) error {
 //		pg := driverwrap.Unwrap(dc).(*stdlib.Conn)
@@ -27,6 +31,46 @@ func Unwrap(driverConn any) any {
 	}
 	return driverConn
 }
+
+// Bare calls f with a Conn whose Raw gives the driver's own connection, as
+// [Unwrap] does, for functions that take a Conn and look at what they find in
+// it:
+//
+//	err := driverwrap.Bare(conn, func(bare *sql.Conn) error {
+//		_, err := sqlite.Limit(bare, sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1<<20)
+//		return err
+//	})
+//
+// What f opens on it isn't recorded and must be given back before f returns.
+// conn can't be used meanwhile, and bare not afterwards. If f closes bare, or
+// the driver says driver.ErrBadConn to it, the connection is discarded and the
+// error is a driver.ErrBadConn. Otherwise it is that of f.
+func Bare(conn *sql.Conn, f func(bare *sql.Conn) error) error {
+	return conn.Raw(func(driverConn any) error {
+		inner, ok := Unwrap(driverConn).(driver.Conn)
+		if !ok {
+			return fmt.Errorf("driverwrap: %T unwraps to no driver.Conn", driverConn)
+		}
+		db := sql.OpenDB(lender{inner})
+		bare, err := db.Conn(context.Background())
+		db.Close() // not the connection, which is in use
+		if err != nil {
+			return err
+		}
+		err = f(bare)
+		if bare.Raw(func(any) error { return nil }) != nil {
+			return errors.Join(err, driver.ErrBadConn)
+		}
+		return err
+	})
+}
+
+// lender lends a connection that another DB has.
+type lender struct{ conn driver.Conn }
+
+func (l lender) Connect(context.Context) (driver.Conn, error) { return l.conn, nil }
+
+func (lender) Driver() driver.Driver { return nilDriver{} }
 
 const maxWrappers = 32
 
