@@ -54,10 +54,10 @@ var ruleMutations = []mutation{
 	{"pool of a lone connection left", "open.go", `	pool.Close()
 `, ``},
 	{"nil connector not seen", "connector.go", `r.Kind() == reflect.Pointer && r.IsNil()`, `r.Kind() == reflect.Invalid`},
-	{"Raw() not known", "unwrap.go", `inner = c.Raw()`, `inner = nil`},
-	{"WrappedConn() not known", "unwrap.go", `return c.WrappedConn()`, `return nil`},
-	{"one wrapper taken off", "unwrap.go", `		driverConn = inner
-	}`, `		driverConn = inner
+	{"Raw() not known", "unwrap.go", `return w.Raw()`, `return nil`},
+	{"WrappedConn() not known", "unwrap.go", `return w.WrappedConn()`, `return nil`},
+	{"one wrapper taken off", "unwrap.go", `		v = inner
+	}`, `		v = inner
 		break
 	}`},
 }

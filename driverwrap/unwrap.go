@@ -19,17 +19,18 @@ import (
 //
 // It takes off wrappers of other packages too, if they have one of the usual
 // methods: Unwrap() driver.Conn, Raw() driver.Conn, WrappedConn() any. What
-// isn't wrapped is returned as it is.
-func Unwrap(driverConn any) any {
+// isn't wrapped is returned as it is. Transactions, statements and rows that
+// come from such a connection can be unwrapped as well.
+func Unwrap(v any) any {
 	// A wrapper that returns itself must not hang the caller.
 	for range maxWrappers {
-		inner := unwrapOnce(driverConn)
+		inner := unwrapOnce(v)
 		if inner == nil {
 			break
 		}
-		driverConn = inner
+		v = inner
 	}
-	return driverConn
+	return v
 }
 
 // Bare calls f with a Conn whose Raw gives the driver's own connection, as
@@ -74,21 +75,27 @@ func (lender) Driver() driver.Driver { return nilDriver{} }
 
 const maxWrappers = 32
 
-func unwrapOnce(driverConn any) any {
-	var inner driver.Conn
-	switch c := driverConn.(type) {
+// unwrapOnce returns nil if there is nothing to take off.
+func unwrapOnce(v any) any {
+	switch w := v.(type) {
 	case interface{ Unwrap() driver.Conn }:
-		inner = c.Unwrap()
+		return w.Unwrap()
 	case interface{ Raw() driver.Conn }:
-		inner = c.Raw()
+		return w.Raw()
 	case interface{ WrappedConn() any }:
-		return c.WrappedConn()
+		return w.WrappedConn()
+	case interface{ Unwrap() driver.Tx }:
+		return w.Unwrap()
+	case interface{ Unwrap() driver.Stmt }:
+		return w.Unwrap()
+	case interface{ Unwrap() driver.Rows }:
+		return w.Unwrap()
 	}
-	if inner == nil {
-		return nil // not an interface that holds nil
-	}
-	return inner
+	return nil
 }
+
+// Unwrap returns the driver's own transaction.
+func (t *tx) Unwrap() driver.Tx { return t.inner }
 
 // ownConn returns this package's connection if c is one, or has one inside.
 func ownConn(c any) *conn {

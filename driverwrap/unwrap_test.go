@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/fakedriver"
 	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -64,6 +66,46 @@ func TestUnwrap(t *testing.T) {
 			t.Errorf("%T isn't the driver's own", got)
 		}
 		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUnwrapObjects takes what else a connection gives out of its wrapper.
+func TestUnwrapObjects(t *testing.T) {
+	fake := fakedriver.New(fakedriver.OnConn|fakedriver.OnStmt|fakedriver.TxIsConn, nil)
+	db := driverwrap.OpenDB(fake.Connector(), driverwrap.WithTracker(newTracker(t)))
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = conn.Raw(func(dc any) error {
+		tx, err := dc.(driver.ConnBeginTx).BeginTx(ctx, driver.TxOptions{})
+		if err != nil {
+			return err
+		}
+		if got := driverwrap.Unwrap(tx); got != driverwrap.Unwrap(dc) {
+			t.Errorf("the transaction is %T, not the connection", got)
+		}
+		stmt, err := dc.(driver.ConnPrepareContext).PrepareContext(ctx, "numbers")
+		if err != nil {
+			return err
+		}
+		//lint:ignore SA1019 a neutral one has the others
+		if _, ok := driverwrap.Unwrap(stmt).(driver.ColumnConverter); !ok {
+			t.Errorf("the statement is %T", driverwrap.Unwrap(stmt))
+		}
+		rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, ok := driverwrap.Unwrap(rows).(fmt.Stringer); !ok {
+			t.Errorf("the rows are %T", driverwrap.Unwrap(rows))
+		}
+		return errors.Join(rows.Close(), stmt.Close(), tx.Rollback())
 	})
 	if err != nil {
 		t.Error(err)

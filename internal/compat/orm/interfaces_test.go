@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"reflect"
 	"testing"
 
@@ -13,8 +14,11 @@ import (
 )
 
 // optional are the optional interfaces of a driver's objects that database/sql
-// asks for.
+// asks for. It asks nothing of transactions and results; these are there for
+// what applications ask.
 var optional = map[string][]iface{
+	"driver":    {{"DriverContext", has[driver.DriverContext], true}},
+	"connector": {{"io.Closer", has[io.Closer], false}},
 	"connection": {
 		{"Pinger", has[driver.Pinger], false},
 		{"ConnPrepareContext", has[driver.ConnPrepareContext], false},
@@ -58,7 +62,8 @@ func either(a, b func(any) bool) func(any) bool {
 }
 
 // A wrapped driver's objects have the interfaces of the bare ones, and no more
-// than are harmless. Unwrap gives the bare connection.
+// than are harmless. Unwrap gives the bare ones; the driver and results are
+// bare.
 func TestInterfaces(t *testing.T) {
 	for _, b := range []*backend{mysqlBackend, pgxBackend, pqBackend, sqlite3Backend, mssqlBackend} {
 		t.Run(b.driver, func(t *testing.T) {
@@ -80,8 +85,17 @@ func TestInterfaces(t *testing.T) {
 					}
 				}
 			}
-			if is, want := reflect.TypeOf(driverwrap.Unwrap(wrapped["connection"])), reflect.TypeOf(bare["connection"]); is != want {
-				t.Errorf("Unwrap gives %v, not %v", is, want)
+			for name, object := range bare {
+				got := wrapped[name]
+				switch name {
+				case "connector":
+					continue // the application has it
+				case "connection", "statement", "rows", "transaction":
+					got = driverwrap.Unwrap(got)
+				}
+				if is, want := reflect.TypeOf(got), reflect.TypeOf(object); is != want {
+					t.Errorf("the %s is %v, not %v", name, is, want)
+				}
 			}
 			if w.Driver() != c.Driver() {
 				t.Errorf("the driver is %T, not %T", w.Driver(), c.Driver())
@@ -131,6 +145,14 @@ func objects(t *testing.T, c driver.Connector) map[string]any {
 	must(err)
 	rows, err := stmt.(driver.StmtQueryContext).QueryContext(t.Context(), nil)
 	must(err)
-	must(errors.Join(rows.Close(), stmt.Close(), conn.Close()))
-	return map[string]any{"connection": conn, "statement": stmt, "rows": rows}
+	must(rows.Close())
+	result, err := stmt.(driver.StmtExecContext).ExecContext(t.Context(), nil)
+	must(err)
+	tx, err := conn.(driver.ConnBeginTx).BeginTx(t.Context(), driver.TxOptions{})
+	must(err)
+	must(errors.Join(stmt.Close(), tx.Rollback(), conn.Close()))
+	return map[string]any{
+		"driver": c.Driver(), "connector": c, "connection": conn,
+		"statement": stmt, "rows": rows, "result": result, "transaction": tx,
+	}
 }
