@@ -117,7 +117,7 @@ run_tests() {
 	GOTOOLCHAIN=$1 in_modules go test -race -count=1 ./...
 }
 
-# run_mutations checks that the tests of the wrapper notice each of some hundred
+# run_mutations checks that the tests of the wrapper notice each of two hundred
 # defects.
 run_mutations() {
 	GOTOOLCHAIN=$1 go test -count=1 -run '^TestMutations$' ./driverwrap -mutations

@@ -4,30 +4,35 @@ package driverwrap_test
 
 // scannerMutations are defects of what Go 1.27 asks of rows.
 var scannerMutations = []mutation{
-	{"RowsColumnScanner lost", "scanner_go127.go", `return scannerRows{r, s}`, `_ = s`},
+	{"RowsColumnScanner lost", "scanner_go127.go", `inner.(driver.RowsColumnScanner); ok {`, `inner.(driver.RowsColumnScanner); ok && s == nil {`},
 	{"a row of a RowsColumnScanner skipped", "scanner_go127.go", `return r.scanner.NextRow()`, `r.scanner.NextRow()
 	return r.scanner.NextRow()`},
 	{"error of ScanColumn swallowed", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `r.scanner.ScanColumn(ctx, index, dest)
 	return nil`},
 	{"ScanContext lost", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(driver.ScanContext{}, index, dest)`},
 	{"wrong column scanned", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(ctx, 0, dest)`},
-	{"RowsColumnScanner claimed by all", "scanner_go127.go", `	return r
-}`, `	return scannerRows{r, nextScanner{r, nil}}
+	{"RowsColumnScanner claimed by all", "scanner_go127.go", `	r := &rows{inner: inner}
+	return r, r
+}`, `	r := &scannerRows{rows{inner: inner}, &nextScanner{inner, nil}}
+	return &r.rows, r
 }
 
 // nextScanner scans columns by Next.
 type nextScanner struct {
-	*rows
+	driver.Rows
 	row []driver.Value
 }
 
-func (s nextScanner) NextRow() error {
+func (s *nextScanner) NextRow() error {
 	s.row = make([]driver.Value, len(s.Columns()))
 	return s.Next(s.row)
 }
 
-func (s nextScanner) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
-	return driver.ErrSkip
+func (s *nextScanner) ScanColumn(ctx driver.ScanContext, index int, dest any) error {
+	if d, ok := dest.(*any); ok {
+		*d = s.row[index]
+	}
+	return nil
 }`},
 	{"error of NextRow swallowed", "scanner_go127.go", `return r.scanner.NextRow()`, `r.scanner.NextRow()
 	return nil`},

@@ -100,16 +100,13 @@ var txMutations = []mutation{
 	{"commit rolls back", "tx.go", `return t.inner.Commit()`, `return t.inner.Rollback()`},
 	{"error of commit swallowed", "tx.go", `return t.inner.Commit()`, `t.inner.Commit()
 	return nil`},
-	{"error of rollback swallowed", "tx.go", `		return discarded{err}
-	}
-	return err`, `		return discarded{err}
-	}
+	{"error of rollback swallowed", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
 	return nil`},
-	{"kept after a cancelled transaction", "tx.go", `return discarded{err}`, `return err`},
-	{"discarded after every cancelled transaction", "tx.go", `(c.resetter == nil || c.valid == nil) && contextEnded()`, `contextEnded()`},
-	{"kept without a Validator", "tx.go", `(c.resetter == nil || c.valid == nil) && contextEnded()`, `c.resetter == nil && contextEnded()`},
-	{"kept without a SessionResetter", "tx.go", `(c.resetter == nil || c.valid == nil) && contextEnded()`, `c.valid == nil && contextEnded()`},
-	{"discarded after every rollback", "tx.go", `(c.resetter == nil || c.valid == nil) && contextEnded()`, `c.resetter == nil || c.valid == nil`},
+	{"kept after a cancelled transaction", "tx.go", `return discarded{t.tx.Rollback()}`, `return t.tx.Rollback()`},
+	{"discarded after every cancelled transaction", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if true {`},
+	{"kept without a Validator", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if c.resetter == nil {`},
+	{"kept without a SessionResetter", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if c.valid == nil {`},
+	{"discarded after every rollback", "tx.go", `if discard := contextEnded(); discard {`, `if contextEnded(); t.tx != nil {`},
 	{"statements left open after a cancelled transaction", "tx.go", `return target == driver.ErrBadConn && !calledBy`,
 		`return target == driver.ErrBadConn || calledBy`},
 	{"statements closed on a broken connection", "tx.go", `func (d discarded) Unwrap() error { return d.err }`, ``},
@@ -141,14 +138,15 @@ var txMutations = []mutation{
 		t.inner.Rollback()
 	}
 	return err`},
-	{"rolled back twice", "tx.go", `err := t.inner.Rollback()`, `t.inner.Rollback()
-	err := t.inner.Rollback()`},
-	{"not rolled back", "tx.go", `err := t.inner.Rollback()`, `var err error`},
-	{"ErrBadConn of rollback hidden", "tx.go", `err := t.inner.Rollback()`, `err := t.inner.Rollback()
-	if err != nil {
-		err = errors.New(err.Error())
-	}`},
-	{"discarded without its error", "tx.go", `return discarded{err}`, `return driver.ErrBadConn`},
+	{"rolled back twice", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
+	return t.inner.Rollback()`},
+	{"not rolled back", "tx.go", `return t.inner.Rollback()`, `return nil`},
+	{"ErrBadConn of rollback hidden", "tx.go", `return t.inner.Rollback()`, `if err := t.inner.Rollback(); err != nil {
+		return errors.New(err.Error())
+	}
+	return nil`},
+	{"discarded without its error", "tx.go", `return discarded{t.tx.Rollback()}`, `t.tx.Rollback()
+		return driver.ErrBadConn`},
 }
 
 // rowsMutations are defects of what is asked of rows.
@@ -183,12 +181,12 @@ var rowsMutations = []mutation{
 	return r.inner.Close()`},
 	{"error of the rows' close swallowed", "rows.go", `return r.inner.Close()`, `r.inner.Close()
 	return nil`},
-	{"error of a row taken for the end", "rows.go", `return r.inner.Next(dest)`, `if err := r.inner.Next(dest); err != nil {
-		return io.EOF
-	}
-	return nil`},
-	{"a row skipped", "rows.go", `return r.inner.Next(dest)`, `r.inner.Next(dest)
-	return r.inner.Next(dest)`},
+	{"error of a row taken for the end", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(dest)
+	if err != nil {
+		err = io.EOF
+	}`},
+	{"a row skipped", "rows.go", `err := r.inner.Next(dest)`, `r.inner.Next(dest)
+	err := r.inner.Next(dest)`},
 	{"columns asked once more", "rows.go", `return r.inner.Columns()`, `r.inner.Columns()
 	return r.inner.Columns()`},
 	{"rows made of nothing", "rows.go", `	if inner == nil {
@@ -211,22 +209,19 @@ var rowsMutations = []mutation{
 	{"scan type any for none", "rows.go", `return t.ColumnTypeScanType(index)`, `if own := t.ColumnTypeScanType(index); own != nil {
 			return own
 		}`},
-	{"end of the rows in other words", "rows.go", `return r.inner.Next(dest)`, `if err := r.inner.Next(dest); err == io.EOF {
-		return io.ErrUnexpectedEOF
-	} else {
-		return err
+	{"end of the rows in other words", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(dest)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
 	}`},
-	{"ErrBadConn of a row hidden", "rows.go", `return r.inner.Next(dest)`, `if err := r.inner.Next(dest); err == driver.ErrBadConn {
-		return io.ErrUnexpectedEOF
-	} else {
-		return err
+	{"ErrBadConn of a row hidden", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(dest)
+	if err == driver.ErrBadConn {
+		err = io.ErrUnexpectedEOF
 	}`},
-	{"values of a row lost", "rows.go", `return r.inner.Next(dest)`, `return r.inner.Next(make([]driver.Value, len(dest)))`},
-	{"rows closed at their end", "rows.go", `return r.inner.Next(dest)`, `err := r.inner.Next(dest)
+	{"values of a row lost", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(make([]driver.Value, len(dest)))`},
+	{"rows closed at their end", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(dest)
 	if err != nil {
 		r.inner.Close()
-	}
-	return err`},
+	}`},
 	{"rows read to their end when they are closed", "rows.go", `return r.inner.Close()`, `for r.inner.Next(make([]driver.Value, len(r.inner.Columns()))) == nil {
 	}
 	return r.inner.Close()`},
