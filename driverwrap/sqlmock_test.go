@@ -3,6 +3,8 @@ package driverwrap_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
+	"log"
 	"strings"
 	"testing"
 
@@ -104,6 +106,41 @@ func TestSqlmockLeak(t *testing.T) {
 	if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A test with go-sqlmock finds leaks, too.
+func Example_sqlmock() {
+	watch, err := tracker.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	bare, mock, err := sqlmock.NewWithDSN("shop") // was: db, mock, err := sqlmock.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer bare.Close()
+	db, err := driverwrap.Open("sqlmock", "shop", driverwrap.WithTracker(watch))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	mock.ExpectQuery("SELECT price").WillReturnRows(mock.NewRows([]string{"price"}).AddRow(7))
+	rows, err := db.Query("SELECT price FROM stock")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rows.Close() // later than is asked for here
+	rows.Next()
+
+	fmt.Println("expectations:", mock.ExpectationsWereMet())
+	for _, f := range watch.Snapshot().Open { // in a test: watch.AssertNoLeaks(t)
+		fmt.Println("open:", f.Kind)
+	}
+	// Output:
+	// expectations: <nil>
+	// open: db
+	// open: rows
 }
 
 // saying is a test that remembers what an assertion said.
