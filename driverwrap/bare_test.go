@@ -59,8 +59,9 @@ func TestBare(t *testing.T) {
 				for _, c := range fake.TakeCalls() {
 					calls = append(calls, c.String())
 				}
-				if p := tr.Snapshot().Pools[0]; p.InUse != 1 || p.Open[tracker.KindConn] != 1 {
-					t.Errorf("recorded meanwhile: %+v", p)
+				held := slices.DeleteFunc(tr.Snapshot().Open, func(f tracker.Finding) bool { return f.Kind == tracker.KindDB })
+				if len(held) != 1 || held[0].Kind != tracker.KindConn || held[0].Busy != "raw" {
+					t.Errorf("recorded meanwhile: %+v", held)
 				}
 				return err
 			})

@@ -54,6 +54,9 @@ var ruleMutations = []mutation{
 	{"pool of a lone connection left", "open.go", `	pool.Close()
 `, ``},
 	{"nil connector not seen", "connector.go", `r.Kind() == reflect.Pointer && r.IsNil()`, `r.Kind() == reflect.Invalid`},
+	{"bare connection idle", "unwrap.go", `own.rec.Enter(record.OpRaw)`, `own.rec.Leave()`},
+	{"broken bare connection kept", "unwrap.go", `return errors.Join(err, driver.ErrBadConn)`, `return err`},
+	{"DB of a bare connection left open", "unwrap.go", `db.Close() // not`, `// not`},
 	{"Raw() not known", "unwrap.go", `return w.Raw()`, `return nil`},
 	{"WrappedConn() not known", "unwrap.go", `return w.WrappedConn()`, `return nil`},
 	{"one wrapper taken off", "unwrap.go", `		v = inner

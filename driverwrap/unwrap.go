@@ -21,6 +21,10 @@ import (
 // methods: Unwrap() driver.Conn, Raw() driver.Conn, WrappedConn() any. What
 // isn't wrapped is returned as it is. Transactions, statements and rows that
 // come from such a connection can be unwrapped as well.
+//
+// Nobody sees what is done with the driver's own objects: to reports, the
+// connection is idle. What may take longer than the threshold is better done
+// in [Bare].
 func Unwrap(v any) any {
 	// A wrapper that returns itself must not hang the caller.
 	for range maxWrappers {
@@ -42,15 +46,20 @@ func Unwrap(v any) any {
 //		return err
 //	})
 //
-// What f opens on it isn't recorded and must be given back before f returns.
-// conn can't be used meanwhile, and bare not afterwards. If f closes bare, or
-// the driver says driver.ErrBadConn to it, the connection is discarded and the
-// error is a driver.ErrBadConn. Otherwise it is that of f.
+// To reports, f is one call of the driver: conn isn't idle meanwhile, however
+// long it takes. What f opens on bare isn't recorded and must be given back
+// before f returns. conn can't be used meanwhile, and bare not afterwards. If f
+// closes bare, or the driver says driver.ErrBadConn to it, the connection is
+// discarded and the error is a driver.ErrBadConn. Otherwise it is that of f.
 func Bare(conn *sql.Conn, f func(bare *sql.Conn) error) error {
 	return conn.Raw(func(driverConn any) error {
 		inner, ok := Unwrap(driverConn).(driver.Conn)
 		if !ok {
 			return fmt.Errorf("driverwrap: %T unwraps to no driver.Conn", driverConn)
+		}
+		if own := ownConn(driverConn); own != nil {
+			own.rec.Enter(record.OpRaw)
+			defer own.rec.Leave()
 		}
 		db := sql.OpenDB(lender{inner})
 		bare, err := db.Conn(context.Background())

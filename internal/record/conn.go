@@ -25,9 +25,10 @@ const (
 	OpCommit
 	OpRollback
 	OpClose
+	OpRaw
 )
 
-var opNames = [...]string{"", "reset", "ping", "query", "exec", "prepare", "begin", "next", "commit", "rollback", "close"}
+var opNames = [...]string{"", "reset", "ping", "query", "exec", "prepare", "begin", "next", "commit", "rollback", "close", "raw"}
 
 // String returns the call's name; "" for OpNone.
 func (o Op) String() string { return opNames[o] }
