@@ -84,7 +84,7 @@ func (c *config) finding(g *group) Finding {
 		Kind:      g.kind,
 		Pool:      v.Pool.Name,
 		Site:      frame(at.Site),
-		Stack:     frames(at.Frames),
+		Stack:     frames(at.Frames()),
 		Query:     queryText(v.Pool, v.Query),
 		OpenedAt:  v.WallClock(),
 		Age:       v.Age,

@@ -46,25 +46,34 @@ type Stack struct {
 	// closed; growth without it is a leak.
 	Ended atomic.Uint64
 
-	expanded func() []Frame
+	expanded atomic.Pointer[[]*Frame]
 	located  atomic.Pointer[Located]
 	searched atomic.Uint32 // how often it wasn't where the table looks first
 }
 
 // Frames expands the stack, innermost frame first. Compiler-made wrappers and
-// this module's own frames are left out. The caller must not change it.
+// this module's own frames are left out.
 func (s *Stack) Frames() []Frame {
 	if s == nil {
 		return nil
 	}
-	return s.expanded()
+	known := s.expanded.Load()
+	if known == nil {
+		frames := intern(expand(s.frames))
+		known = &frames
+		s.expanded.Store(known)
+	}
+	out := make([]Frame, len(*known))
+	for i, f := range *known {
+		out[i] = *f
+	}
+	return out
 }
 
 func newStack(frames []frame, hash uint64) *Stack {
 	s := &Stack{frames: slices.Clone(frames), hash: hash}
 	// The origin is needed at once, the frames by reports only.
 	s.Origin = originOf(expand(s.frames))
-	s.expanded = sync.OnceValue(func() []Frame { return expand(s.frames) })
 	return s
 }
 

@@ -3,6 +3,7 @@ package callstack
 import (
 	"runtime"
 	"strings"
+	"sync"
 	_ "unsafe" // for linkname
 )
 
@@ -106,6 +107,29 @@ func expand(stack []frame) []Frame {
 			return out
 		}
 	}
+}
+
+// known has each frame once: stacks have most of theirs in common. There are
+// as many as lines of the program on the way to database/sql.
+var known struct {
+	sync.Mutex
+	frames map[Frame]*Frame
+}
+
+func intern(frames []Frame) []*Frame {
+	known.Lock()
+	defer known.Unlock()
+	if known.frames == nil {
+		known.frames = make(map[Frame]*Frame)
+	}
+	out := make([]*Frame, len(frames))
+	for i, f := range frames {
+		if known.frames[f] == nil {
+			known.frames[f] = &f
+		}
+		out[i] = known.frames[f]
+	}
+	return out
 }
 
 // startLine returns the line on which the frame's function starts, for inlined

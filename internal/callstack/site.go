@@ -62,13 +62,16 @@ func (l *Libraries) Contains(pkg string) bool {
 
 // Located is a stack as a report shows it.
 type Located struct {
-	// Frames start with the database/sql method that the application called.
-	Frames []Frame
 	// Site is the application's frame in Frames, or the zero Frame.
 	Site Frame
 
-	by *Libraries
+	stack *Stack
+	first int
+	by    *Libraries
 }
+
+// Frames start with the database/sql method that the application called.
+func (at *Located) Frames() []Frame { return at.stack.Frames()[at.first:] }
 
 // Locate finds the application's frame in the stack. It is cached for the
 // Libraries that were used last.
@@ -76,12 +79,13 @@ func (s *Stack) Locate(l *Libraries) *Located {
 	if at := s.located.Load(); at != nil && at.by == l {
 		return at
 	}
-	at := &Located{Frames: s.Frames(), by: l}
-	first, site := locate(at.Frames, l)
+	at := &Located{stack: s, by: l}
+	frames := s.Frames()
+	first, site := locate(frames, l)
 	if site >= 0 {
-		at.Site = at.Frames[site]
+		at.Site = frames[site]
 	}
-	at.Frames = at.Frames[first:]
+	at.first = first
 	s.located.Store(at)
 	return at
 }
