@@ -129,6 +129,30 @@ run_plain() {
 	GOTOOLCHAIN=$1 go test -count=1 -gcflags='all=-N -l' ./driverwrap
 }
 
+# stress_stacks compares captured stacks with the runtime's while garbage is
+# collected all the time, with and without preemption at any instruction.
+stress_stacks() {
+	local off
+	for off in 0 1; do
+		GOGC=1 GODEBUG=asyncpreemptoff=$off \
+			go test -count=1 -run Random ./internal/callstack -captures 200000 || return 1
+	done
+}
+
+# run_arm64 runs the assembly for arm64, emulated where need be.
+run_arm64() {
+	local emulator=()
+	[[ $(uname -sm) != 'Linux x86_64' ]] || emulator=(-exec qemu-aarch64-static)
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./internal/callstack ./internal/record || return 1
+	[[ $(uname -s) == Linux ]] || { echo 'not run: this is not Linux'; return; }
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go test -count=1 "${emulator[@]}" ./internal/callstack -captures 5000
+}
+
+# run_callers runs the tests with the portable way to capture stacks.
+run_callers() {
+	go test -count=1 -tags=dbleaks_callers ./internal/callstack ./tracker ./driverwrap
+}
+
 run_demo() {
 	go run -C cmd/demo $novcs . -for 15s
 }
@@ -160,6 +184,9 @@ if ! $quick; then
 		step "mutations, $go" run_mutations "$go"
 		step "not optimised, $go" run_plain "$go"
 	done
+	step 'stacks under stress' stress_stacks
+	step 'stacks on arm64' run_arm64
+	step 'stacks by runtime.Callers' run_callers
 	step 'builds for other systems' cross_build
 fi
 step 'demo' run_demo

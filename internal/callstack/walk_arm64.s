@@ -53,8 +53,8 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
 	MOVD n+8(FP), R1
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
-	CMP  R2, R29
-	BLO  differs
+	CMP  R29, R2
+	BHI  differs
 	SUB  $1, R1, R4
 	ADD  R4<<4, R0, R4 // the outermost of the frames
 	MOVD -16(R4), R5

@@ -13,6 +13,8 @@ have mariadbd && have mariadb-install-db && have my_print_defaults ||
 have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 have gcc || missing+=(gcc libc6-dev)
 have git || missing+=(git)
+# Tests of assembly for the other processor run on an emulated one.
+[[ $(uname -sm) != 'Linux x86_64' ]] || have qemu-aarch64-static || missing+=(qemu-user-static)
 
 if ((${#missing[@]} == 0)); then
 	echo 'all there'
