@@ -48,7 +48,7 @@ func (b *builder) all(t *testing.T, mutations []mutation) (binary string, left m
 			src = parse(t, b.read(t, m.file))
 			files[m.file] = src
 		}
-		if !src.add(i+1, parse(t, m.apply(t, src.text))) {
+		if !src.add(i+1, m.name, parse(t, m.apply(t, src.text))) {
 			left[i+1] = true
 		}
 	}
@@ -156,8 +156,8 @@ func (s *source) body(head string) string {
 }
 
 // add adds the changes of a mutant, if that only has other functions' bodies
-// or more declarations.
-func (s *source) add(number int, mutant *source) bool {
+// or more declarations. Of what doesn't compile, the compiler tells the name.
+func (s *source) add(number int, name string, mutant *source) bool {
 	for head := range s.funcs {
 		if _, ok := mutant.funcs[head]; !ok {
 			return false
@@ -170,24 +170,27 @@ func (s *source) add(number int, mutant *source) bool {
 	}
 	for decl := range mutant.rest {
 		if !s.rest[decl] {
-			s.added += "\n" + decl + "\n"
+			s.added += line(name) + decl + "\n"
 		}
 	}
 	for head := range mutant.funcs {
 		_, ok := s.funcs[head]
 		switch body := mutant.body(head); {
 		case !ok:
-			s.added += "\n" + head + "{" + body + "}\n"
+			s.added += line(name) + head + "{" + body + "}\n"
 		case body != s.body(head):
 			end := ""
 			if noResult(head) {
 				end = "return\n" // else the body has its own
 			}
-			s.blocks[head] += fmt.Sprintf("\nif mutantNumber == %d {%s%s}\n", number, body, end)
+			s.blocks[head] += fmt.Sprintf("%sif mutantNumber == %d {%s%s}\n", line(name), number, body, end)
 		}
 	}
 	return true
 }
+
+// line tells the compiler where the next line is from.
+func line(name string) string { return "\n//line " + name + ":1\n" }
 
 // noResult reports whether a function that is declared so returns nothing.
 func noResult(head string) bool {

@@ -15,7 +15,8 @@ import (
 )
 
 // An Option changes how a driver is wrapped. What is wrapped already keeps the
-// options it has where none of the same kind is given.
+// options it has where none of the same kind is given. With a wrapper of
+// another package in between, the outer one records, by its own options.
 type Option func(*options)
 
 type options struct {
