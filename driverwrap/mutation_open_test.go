@@ -58,6 +58,9 @@ var ruleMutations = []mutation{
 	{"broken bare connection kept", "unwrap.go", `return errors.Join(err, driver.ErrBadConn)`, `return err`},
 	{"DB of a bare connection left open", "unwrap.go", `db.Close() // not`, `// not`},
 	{"Raw() not known", "unwrap.go", `return w.Raw()`, `return nil`},
+	{"Unwrap() not known", "unwrap.go", `	case interface{ Unwrap() driver.Conn }:
+		return w.Unwrap()`, `	case interface{ Unwrap() driver.Conn }:
+		return nil`},
 	{"WrappedConn() not known", "unwrap.go", `return w.WrappedConn()`, `return nil`},
 	{"one wrapper taken off", "unwrap.go", `		v = inner
 	}`, `		v = inner

@@ -21,6 +21,16 @@ type wrappedConn struct{ driver.Conn }
 
 func (c wrappedConn) WrappedConn() any { return c.Conn }
 
+type unwrapConn struct{ driver.Conn }
+
+func (c unwrapConn) Unwrap() driver.Conn { return c.Conn }
+
+// connected is a connector that has its connection.
+type connected struct{ conn driver.Conn }
+
+func (c connected) Connect(context.Context) (driver.Conn, error) { return c.conn, nil }
+func (c connected) Driver() driver.Driver                        { return &plain{} }
+
 // selfConn unwraps to itself, and has a type that can't be a map's key.
 type selfConn struct {
 	driver.Conn
@@ -36,14 +46,24 @@ func TestUnwrap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ours, err := driverwrap.WrapConnector(connected{inner}, driverwrap.WithTracker(tr)).Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, wrapped := range map[string]any{
-		"bare":    inner,
-		"Raw":     rawConn{inner},
-		"Wrapped": wrappedConn{rawConn{inner}},
+		"bare":                  inner,
+		"Raw":                   rawConn{inner},
+		"Unwrap":                unwrapConn{inner},
+		"WrappedConn":           wrappedConn{inner},
+		"ours":                  ours,
+		"ours inside another's": wrappedConn{rawConn{unwrapConn{ours}}},
 	} {
 		if got := driverwrap.Unwrap(wrapped); got != any(inner) {
 			t.Errorf("%s: got %T", name, got)
 		}
+	}
+	if err := ours.Close(); err != nil {
+		t.Error(err)
 	}
 	if _, ok := driverwrap.Unwrap(selfConn{Conn: inner}).(selfConn); !ok {
 		t.Error("a wrapper around itself was taken off")
