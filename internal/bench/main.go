@@ -8,7 +8,7 @@
 //	go run -C internal/bench . -quick -part cost        # … at the first
 //	go run -C internal/bench . -part instructions       # counted by valgrind
 //
-// What is compared runs interleaved, slice by slice and in rotating order, so
+// What is compared runs interleaved, slice by slice and in changing order, so
 // that a machine that slows down does so for all, and is divided pass by pass.
 // Run it on a machine that does nothing else. It needs a Unix system.
 package main

@@ -84,7 +84,7 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	order := []string{nameBare, nameAgain, nameDbleaks}
+	names := []string{nameBare, nameAgain, nameDbleaks}
 	for _, open := range []func(driver.Connector) *sql.DB{sql.OpenDB, sql.OpenDB, watched} {
 		c, err := connectorFor(server)
 		if err != nil {
@@ -103,18 +103,17 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	}
 	for _, r := range requests {
 		all := make(map[string][]traffic)
-		for pass := -1; pass < passes; pass++ {
+		for pass := range passes + 1 {
 			if pass%25 == 0 {
-				fmt.Fprintf(stderr, "mariadb: %s, pass %d of %d\n", r.unit, pass+1, passes)
+				fmt.Fprintf(stderr, "mariadb: %s, pass %d of %d\n", r.unit, pass, passes)
 			}
-			for i := range order {
-				at := (i + pass + len(order)) % len(order)
-				t, err := ask(ctx, dbs[at], r, 10*o.slice)
+			for _, i := range order(pass, len(names)) {
+				t, err := ask(ctx, dbs[i], r, 10*o.slice)
 				if err != nil {
 					return err
 				}
-				if pass >= 0 { // the first warms up
-					all[order[at]] = append(all[order[at]], t)
+				if pass > 0 { // the first warms up
+					all[names[i]] = append(all[names[i]], t)
 				}
 			}
 		}

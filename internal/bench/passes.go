@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 )
 
@@ -32,20 +33,21 @@ func (r results) ratio(l load, contender string) []float64 {
 }
 
 // interleave measures every contender under every load, pass after pass; under
-// others than the main ones only in every second pass. In each pass another
-// contender goes first. It tells w how far it is.
+// others than the main ones only in every second pass. Each pass
+// has an order of its own, so that nobody always comes after the same. It tells
+// w how far it is.
 func interleave(ctx context.Context, w io.Writer, names []string, subjects map[string]subject, loads []load, passes int, slice time.Duration) (results, error) {
-	type key struct {
-		load load
-		name string
-	}
-	n := make(map[key]int)
+	n := make(map[string]map[string]int) // by operation and contender
 	out := make(results)
 	for _, l := range loads {
 		out[l] = make(map[string]series)
+		if n[l.Op] != nil {
+			continue
+		}
+		n[l.Op] = make(map[string]int)
 		for _, name := range names {
 			var err error
-			if n[key{l, name}], err = repetitions(subjects[name], l, slice); err != nil {
+			if n[l.Op][name], err = repetitions(subjects[name], mainLoad(l.Op), slice); err != nil {
 				return nil, fmt.Errorf("%s of %s: %w", l.Op, name, err)
 			}
 		}
@@ -56,12 +58,12 @@ func interleave(ctx context.Context, w io.Writer, names []string, subjects map[s
 			if pass%2 == 1 && l != mainLoad(l.Op) {
 				continue
 			}
-			for i := range names {
+			for _, i := range order(pass, len(names)) {
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
-				name := names[(i+pass)%len(names)]
-				s, err := subjects[name].measure(l, n[key{l, name}])
+				name := names[i]
+				s, err := subjects[name].measure(l, n[l.Op][name])
 				if err != nil {
 					return nil, fmt.Errorf("%s of %s: %w", l.Op, name, err)
 				}
@@ -71,3 +73,6 @@ func interleave(ctx context.Context, w io.Writer, names []string, subjects map[s
 	}
 	return out, nil
 }
+
+// order is the order of n contenders in a pass, the same in every run.
+func order(pass, n int) []int { return rand.New(rand.NewPCG(uint64(n), uint64(pass))).Perm(n) }
