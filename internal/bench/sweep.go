@@ -65,8 +65,10 @@ func sweptEvery(ctx context.Context, interval time.Duration, handles int, record
 		return s, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	// The timer that the connections started finds nothing in use and ends.
-	wait(ctx, time.Now().Add(3*interval/2))
+	if recorded {
+		// The timer that the connections started finds nothing in use and ends.
+		wait(ctx, time.Now().Add(3*interval/2))
+	}
 	start := time.Now()
 	if err := h.open(handles, 16, openRows); err != nil {
 		return s, err
@@ -76,11 +78,13 @@ func sweptEvery(ctx context.Context, interval time.Duration, handles int, record
 	if time.Now().After(middle(0)) {
 		return s, fmt.Errorf("opening %d rows took %v: %w", handles, time.Since(start), errTooSlow)
 	}
-	wait(ctx, middle(0))
-	for k := range 4 {
-		before := cpuTime()
-		wait(ctx, middle(k+1))
-		s.cpu = append(s.cpu, float64(cpuTime()-before)/1e6)
+	if recorded {
+		wait(ctx, middle(0))
+		for k := range 4 {
+			before := cpuTime()
+			wait(ctx, middle(k+1))
+			s.cpu = append(s.cpu, float64(cpuTime()-before)/1e6)
+		}
 	}
 	for range 3 {
 		longest, err := longestQuery(h, interval)
