@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 )
 
 // handleBytes measures what an open handle of each kind adds to that of the
 // bare driver, and what a connection does.
 func handleBytes(ctx context.Context, n sizes, t *table) error {
+	// A tracker's timer keeps some of a pool for a while after its end. So that
+	// it isn't freed while another is measured, all are kept to the end.
+	var kept []*holder
+	defer func() { runtime.KeepAlive(kept) }()
 	for _, kind := range []struct {
 		name string
 		open func(db *sql.DB) (io.Closer, error)
@@ -26,6 +31,7 @@ func handleBytes(ctx context.Context, n sizes, t *table) error {
 			if err != nil {
 				return err
 			}
+			kept = append(kept, h)
 			idle[i] = heap() - before
 			if err := h.open(n.live, 16, kind.open); err != nil {
 				return err

@@ -44,7 +44,7 @@ const (
 func scale(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	n := sizesFor(o.handles)
 	t := table{head: []string{"many open handles", "at most", "measured", ""}}
-	for _, measure := range []func(context.Context, sizes, *table) error{handleBytes, siteBytes, growth, sweeps, snapshots} {
+	for _, measure := range []func(context.Context, sizes, *table) error{growth, siteBytes, handleBytes, sweeps, snapshots} {
 		if err := errors.Join(ctx.Err(), measure(ctx, n, &t)); err != nil {
 			return err
 		}
