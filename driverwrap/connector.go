@@ -43,6 +43,7 @@ type connector struct {
 	inner   driver.Connector
 	options options
 	pool    *record.Pool
+	anchor  record.Anchor // of the DB
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {

@@ -99,6 +99,7 @@ func openDB(inner driver.Connector, d driver.Driver, o options) *sql.DB {
 		return sql.OpenDB(inner)
 	}
 	c := &connector{inner: inner, options: o, pool: o.openPool(d)}
+	c.pool.Watch(&c.anchor)
 	db := sql.OpenDB(c)
 	// Weak: a DB that is dropped must stay collectable.
 	ref := weak.Make(db)
@@ -170,6 +171,7 @@ func (w *wrapped) OpenConnector(dsn string) (driver.Connector, error) {
 	c := &connector{inner: inner, options: w.source(dsn)}
 	if calledBy(sqlOpenFunction, func(string) bool { return false }) {
 		c.pool = c.options.openPool(w.inner)
+		c.pool.Watch(&c.anchor)
 	} else {
 		c.pool = c.options.preparePool(w.inner)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 	"weak"
+
+	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
 // Key identifies the finding that a handle was reported under.
@@ -40,13 +42,15 @@ type Handle struct {
 	endedAt time.Duration
 	endedIn uint64
 
-	// How the garbage collector's word is had, for rows: young keeps the
-	// wrapper alive until the first sweep that meets it, which costs nothing
-	// per query; from then on, when swept is set, only aged refers to it, and
-	// when that turns nil, nothing in the program can close the rows any more.
+	// How the garbage collector's word is had, for transactions and rows:
+	// young keeps the wrapper alive until the first sweep that meets it, which
+	// costs nothing per query; from then on, when swept is set, only aged
+	// refers to it, and when that turns nil, nothing in the program can close
+	// the rows any more.
 	young       *Anchor
 	aged        weak.Pointer[Anchor]
 	swept, lost bool
+	stuck       *Stuck
 }
 
 // Anchor ties the object that database/sql holds to its record. It is
@@ -54,6 +58,8 @@ type Handle struct {
 type Anchor struct {
 	h   *Handle // of the connection; another's if seq is 0
 	seq uint64  // 0 if the object is not recorded, or no more
+
+	point reach.Point
 }
 
 // Tx records that a transaction was opened on c.
@@ -83,9 +89,7 @@ func (c *Conn) opened(ctx context.Context, a *Anchor, kind Kind, query string) {
 	c.fresh, c.firstUsed = false, true
 	c.seq++
 	h.seq, h.kind, h.query = c.seq, kind, query
-	if kind == KindRows {
-		h.young = a
-	}
+	h.young = a
 	a.seq = c.seq
 	c.state.publish(inUse | firstOpen)
 }
@@ -109,7 +113,7 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	}
 	h := c.spareLocked()
 	h.seq, h.kind, h.query, h.opening = c.seq, kind, query, o
-	if kind == KindRows {
+	if kind != KindStmt {
 		h.young = a
 	}
 	list := c.listOf(kind)
@@ -125,7 +129,7 @@ func (h *Handle) forget() {
 		h.young = nil
 	}
 	if h.swept {
-		h.aged, h.lost, h.swept = weak.Pointer[Anchor]{}, false, false
+		h.aged, h.lost, h.swept, h.stuck = weak.Pointer[Anchor]{}, false, false, nil
 	}
 }
 

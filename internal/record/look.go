@@ -46,8 +46,10 @@ type View struct {
 	Threshold time.Duration
 	Busy      Op // the driver call in progress
 	// Overdue: held without activity for longer than its threshold, or
-	// longer than the maximum age. Lost: proven unreachable.
+	// longer than the maximum age. Lost: proven never to be given back, by
+	// the garbage collector unless Stuck is set.
 	Overdue, Lost bool
+	Stuck         *Stuck
 	// Copy is set for a statement that database/sql prepared again on
 	// another connection: the application holds one Stmt for all of them.
 	Copy bool
@@ -227,9 +229,8 @@ func (c *Conn) openHandles(to []*Handle, state uint64) []*Handle {
 func collect(open []*Handle, sweep bool) {
 	for _, h := range open {
 		switch {
-		case h.kind != KindRows:
 		case h.swept:
-			h.lost = h.aged.Value() == nil
+			h.lost = h.kind == KindRows && h.aged.Value() == nil
 		case sweep:
 			h.aged, h.swept = weak.Make(h.young), true
 			h.young = nil
@@ -241,7 +242,7 @@ func collect(open []*Handle, sweep bool) {
 // lost takes the blame alone. Otherwise it is the outermost one, in which the
 // others will end.
 func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, judge func(View) View) ([]View, *View) {
-	lost := false
+	var lost []*Handle
 	var tx, rows *Handle
 	for _, h := range open {
 		switch {
@@ -258,23 +259,27 @@ func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, jud
 		if h.kind == KindRows && (rows == nil || h.seq < rows.seq) {
 			rows = h
 		}
-		if h.lost {
-			lost = true
-			v := judge(h.view(policy))
-			v.Lost = true
-			views = append(views, v)
+		if h.lost || h.stuck != nil {
+			lost = append(lost, h)
 		}
 	}
 	o := c.acq.Stack.Origin
 	if o.Conn {
 		n.Conns++
 	}
-	if lost {
+	stuckTx := tx != nil && tx.stuck != nil // and all that is in it
+	if len(lost) > 0 && !stuckTx {
+		for _, h := range lost {
+			views = append(views, judge(h.view(policy)))
+		}
 		return views, nil
 	}
 	var root View
 	var self *Handle
 	switch {
+	case stuckTx:
+		self = tx
+		root = tx.view(policy)
 	case tx == nil && rows == nil || o.Conn:
 		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn, Reported: c.acq.key}
 		root.setTerms(policy, c.acq.terms)
@@ -314,7 +319,10 @@ func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, jud
 }
 
 func (h *Handle) view(policy Policy) View {
-	v := View{Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, Reported: h.key, handle: h}
+	v := View{
+		Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, Reported: h.key, handle: h,
+		Lost: h.lost || h.stuck != nil, Stuck: h.stuck,
+	}
 	v.setTerms(policy, h.terms)
 	return v
 }

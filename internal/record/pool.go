@@ -33,6 +33,7 @@ type Pool struct {
 	reg   *Registry
 	clock clock
 	stats statsReader
+	db    reachedDB
 
 	// returns is set once a connection was seen to re-enter the pool. A
 	// wrapper of another package between database/sql and this one may keep
