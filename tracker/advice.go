@@ -14,7 +14,7 @@ func reason(g *group, s State) string {
 	v := &g.views[0]
 	switch {
 	case g.lost > 0:
-		return "garbage collected before Close: nothing in the program can close it any more"
+		return lostReason(g.firstLost())
 	case g.series != nil:
 		return fmt.Sprintf("growing: %s live from this line, none closed", series(g.series))
 	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
@@ -31,6 +31,16 @@ func reason(g *group, s State) string {
 	return ""
 }
 
+func lostReason(v *record.View) string {
+	switch {
+	case v.Stuck == nil:
+		return "garbage collected before Close: nothing in the program can close it any more"
+	case v.Stuck.Holder != "":
+		return v.Stuck.Holder + ": nothing that can run reaches it any more"
+	}
+	return "dropped: nothing that can run reaches it any more"
+}
+
 func series(counts []int) string {
 	out := make([]string, len(counts))
 	for i, n := range counts {
@@ -41,6 +51,9 @@ func series(counts []int) string {
 
 // advice says what to do about a handle of the kind that was opened at site.
 func advice(k Kind, site Frame, v *record.View) string {
+	if v != nil && v.Stuck != nil && v.Stuck.At != "" {
+		return fmt.Sprintf("give what is waited for at %s a way to end, e.g. by a context", v.Stuck.At)
+	}
 	switch k {
 	case KindRows:
 		return fmt.Sprintf("add `defer rows.Close()` right after the error check that follows line %d", site.Line)

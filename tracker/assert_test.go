@@ -43,7 +43,7 @@ func TestAssertNoLeaks(t *testing.T) {
 			opts: func(*watched) []tracker.AssertOption {
 				return []tracker.AssertOption{tracker.IncludeDBs(), tracker.IgnoreDBs()}
 			}},
-		{name: "a transaction", leave: func(t *testing.T, w *watched) { must[*sql.Tx](t)(w.Begin()) },
+		{name: "a transaction", leave: func(t *testing.T, w *watched) { keep(t, must[*sql.Tx](t)(w.Begin())) },
 			want: "tx LEAKED (still open at assert)"},
 		{name: "a connection", leave: func(t *testing.T, w *watched) { must[*sql.Conn](t)(w.Conn(ctx)) },
 			want: "add `defer conn.Close()`"},
@@ -113,7 +113,7 @@ func TestAssertSeesEachWrongOption(t *testing.T) {
 func TestReportText(t *testing.T) {
 	w := watch(t)
 	conn := must[*sql.Conn](t)(w.Conn(ctx))
-	must[*sql.Tx](t)(conn.BeginTx(ctx, nil))
+	keep(t, must[*sql.Tx](t)(conn.BeginTx(ctx, nil)))
 	leakRows(t, w.DB)
 	var tb fakeTB
 	w.tracker.AssertNoLeaks(&tb, tracker.Grace(0), tracker.IncludeDBs())
@@ -216,6 +216,7 @@ func verifyTestMain(t *testing.T, mode string) {
 	var opts []tracker.AssertOption
 	code := 0
 	db := driverwrap.OpenDB(&nopdriver.Connector{})
+	keep(t, db)
 	switch mode {
 	case "ignored db":
 		opts = append(opts, tracker.IgnoreDBs())

@@ -110,6 +110,21 @@ type Snapshot struct {
 	// UntrackedStacks counts call stacks that were not shared because the
 	// table of stacks was full; reports stay complete, memory grows.
 	UntrackedStacks uint64
+	LeakProfile     LeakProfile
+}
+
+// LeakProfile tells how the goroutine-leak profile of the runtime was used, by
+// all trackers of the process; see [(*Tracker).Prove].
+type LeakProfile struct {
+	// Available is false where the runtime has no such profile: Go 1.26 built
+	// without GOEXPERIMENT=goroutineleakprofile. Then nothing is ever leaked
+	// with [ProofGoroutineLeak].
+	Available bool
+	Asked     uint64 // how often it was asked
+	// At is when it was last asked, and Took how long that took; zero if
+	// never.
+	At   time.Time
+	Took time.Duration
 }
 
 // Ended is a finding that is over: all of its handles were given back.

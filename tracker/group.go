@@ -28,6 +28,24 @@ func keyOf(pool string, k Kind, site callstack.Frame) record.Key {
 	return record.Key(pool + "\x00" + k.String() + "\x00" + site.Function + "\x00" + strconv.Itoa(site.Offset))
 }
 
+// firstLost is the first of the views that is proven, or nil.
+func (g *group) firstLost() *record.View {
+	for i := range g.views {
+		if g.views[i].Lost {
+			return &g.views[i]
+		}
+	}
+	return nil
+}
+
+// proofOf says how a lost handle was proven.
+func proofOf(v *record.View) Proof {
+	if v.Stuck != nil {
+		return ProofGoroutineLeak
+	}
+	return ProofUnreachable
+}
+
 func idOf(k record.Key) string {
 	h := fnv.New64a()
 	h.Write([]byte(k))
@@ -97,12 +115,12 @@ func (c *config) finding(g *group) Finding {
 	}
 	switch {
 	case g.lost > 0:
-		f.State, f.Proof = StateLeaked, ProofUnreachable
+		f.State, f.Proof = StateLeaked, proofOf(g.firstLost())
 	case v.Overdue || g.series != nil:
 		f.State = StateOverdue
 	}
 	f.Reason = reason(g, f.State)
-	f.Advice = advice(g.kind, f.Site, v)
+	f.Advice = advice(g.kind, f.Site, cmp.Or(g.firstLost(), v))
 	return f
 }
 
@@ -166,7 +184,7 @@ func sortFindings(fs []Finding) {
 }
 
 func surety(p Proof) int {
-	if p == ProofUnreachable {
+	if p == ProofUnreachable || p == ProofGoroutineLeak {
 		return 1
 	}
 	return 0

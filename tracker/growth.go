@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -147,11 +148,36 @@ func addTo(groups map[growthKey]*group, k growthKey, v record.View) {
 		groups[k] = g
 	}
 	g.views = append(g.views, v)
+	if v.Lost {
+		g.lost++
+	}
 }
 
 // dbView makes a DB a handle like the others.
 func dbView(p *record.Pool) record.View {
-	return record.View{Pool: p, Kind: record.KindDB, Mark: p.Opened, ID: record.PoolID(p), Age: p.Age()}
+	stuck := p.Stuck()
+	return record.View{
+		Pool: p, Kind: record.KindDB, Mark: p.Opened, ID: record.PoolID(p), Age: p.Age(),
+		Lost: stuck != nil, Stuck: stuck,
+	}
+}
+
+// lostDBs groups the DBs that were found out of reach, but for those that are
+// in one of the groups already.
+func (c *config) lostDBs(pools []*record.Pool, in []*group) []*group {
+	known := make(map[record.ID]bool)
+	for _, g := range in {
+		for _, v := range g.views {
+			known[v.ID] = true
+		}
+	}
+	var lost []record.View
+	for _, p := range pools {
+		if v := dbView(p); v.Lost && !p.Closed() && !known[v.ID] {
+			lost = append(lost, v)
+		}
+	}
+	return slices.Collect(maps.Values(c.groupViews(lost)))
 }
 
 // deferred counts the statements that may have been closed.

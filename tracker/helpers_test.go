@@ -109,6 +109,9 @@ func must[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
+// keep keeps v reachable until the test ends.
+func keep(t *testing.T, v any) { t.Cleanup(func() { runtime.KeepAlive(v) }) }
+
 // fakeTB records what an assertion says.
 type fakeTB struct{ messages []string }
 

@@ -71,6 +71,10 @@ const (
 	// ProofUnreachable: the garbage collector found that nothing in the
 	// program can reach the handle, so nothing can close it.
 	ProofUnreachable Proof = "unreachable"
+	// ProofGoroutineLeak: the goroutine-leak profile of the runtime showed
+	// that only goroutines that are blocked for ever reach the handle, so
+	// nobody who can run closes it; see [(*Tracker).Prove].
+	ProofGoroutineLeak Proof = "goroutine leak"
 	// ProofAtExit: the tracker was closed while the handle was open.
 	ProofAtExit Proof = "still open at exit"
 	// ProofAtAssert: an assertion found the handle open.

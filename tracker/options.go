@@ -30,12 +30,15 @@ type config struct {
 	policy    record.Policy
 	observers []Observer
 	libraries *callstack.Libraries
+	// proofs is the shortest time between two proofs that nobody asked for.
+	proofs time.Duration
 }
 
 func defaultConfig() config {
 	return config{
 		policy:    record.Policy{Conn: DefaultThreshold, Tx: DefaultThreshold, Rows: DefaultThreshold},
 		libraries: &callstack.Libraries{},
+		proofs:    DefaultProofInterval,
 	}
 }
 
@@ -105,6 +108,21 @@ func WithMaxAge(d time.Duration) Option {
 			return fmt.Errorf("tracker: WithMaxAge(%v): an age can't be negative; 0 turns the check off", d)
 		}
 		c.policy.MaxAge = d
+		return nil
+	}
+}
+
+// WithProofInterval sets how often the tracker may ask the goroutine-leak
+// profile on its own, which it does when something is overdue; see
+// [(*Tracker).Prove]. The default is [DefaultProofInterval]; 0 means never. It
+// is asked less often where that would take more than a thousandth of the
+// time.
+func WithProofInterval(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("tracker: WithProofInterval(%v): an interval can't be negative; 0 turns these proofs off", d)
+		}
+		c.proofs = d
 		return nil
 	}
 }

@@ -18,6 +18,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		TakenAt:         time.Now(),
 		Since:           t.started,
 		UntrackedStacks: t.reg.Stacks.Overflow(),
+		LeakProfile:     leakProfile(),
 		Thresholds: map[Kind]time.Duration{
 			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
@@ -52,6 +53,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	t.mu.Unlock()
 
 	alarmed := make(map[record.ID]bool)
+	growing = append(growing, cfg.lostDBs(pools, growing)...)
 	for _, g := range growing {
 		for _, v := range g.views {
 			alarmed[v.ID] = true

@@ -26,8 +26,10 @@ type active struct {
 	leakedSaid bool
 	summaryAt  time.Time
 	interval   time.Duration // to the summary after that
-	recovered  int
-	held       time.Duration
+	// overdue and lost are how many DBs of the finding were counted.
+	overdue, lost int
+	recovered     int
+	held          time.Duration
 }
 
 // sweep looks at one pool, updates the findings and tells the observers. It
@@ -54,6 +56,9 @@ func tell(o Observer, e Event) {
 
 func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []Event, again bool) {
 	views, _ := p.Look(cfg.policy, true)
+	if (unproven(views) || t.dbsGrow.Load()) && t.proveInTime(cfg) {
+		views, _ = p.Look(cfg.policy, true)
+	}
 	over := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
@@ -70,21 +75,26 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
 		dbs, open := make(map[record.Key]*group), make(map[record.Key]bool)
-		all := cfg.dbGroups(t.reg.Pools())
+		pools := t.reg.Pools()
+		all := cfg.dbGroups(pools)
 		for k := range all {
 			open[k.finding] = true
 		}
-		merge(dbs, t.growth.count(nil, all, minDBs))
+		growing := t.growth.count(nil, all, minDBs)
+		t.dbsGrow.Store(slices.ContainsFunc(growing, func(g *group) bool { return g.lost < len(g.views) }))
+		merge(dbs, growing)
+		merge(dbs, cfg.lostDBs(pools, growing))
 		events = append(events, t.merge(cfg, nil, dbs, open, nil, now)...)
 	}
 	return events, again
 }
 
-// merge adds growing groups to the findings they belong to.
+// merge adds groups of growing, or lost, handles to the findings they belong to.
 func merge(into map[record.Key]*group, growing []*group) {
 	for _, g := range growing {
 		if old := into[g.key]; old != nil {
 			old.views = append(old.views, g.views...)
+			old.lost += g.lost
 			continue
 		}
 		into[g.key] = g
@@ -148,7 +158,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			t.active[key] = a
 		}
 		if p == nil {
-			t.totals.Overdue += uint64(max(0, len(g.views)-a.live[p])) // note counts no DBs
+			t.countDBs(a, g)
 		}
 		a.live[p] = len(g.views)
 		a.finding = cfg.finding(g)
@@ -186,6 +196,14 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		emit(EventRecovered, a)
 	}
 	return events
+}
+
+// countDBs does for DBs what note does for other handles.
+func (t *Tracker) countDBs(a *active, g *group) {
+	overdue := len(g.views) - g.lost
+	t.totals.Overdue += uint64(max(0, overdue-a.overdue))
+	t.totals.Leaked += uint64(max(0, g.lost-a.lost))
+	a.overdue, a.lost = max(a.overdue, overdue), max(a.lost, g.lost)
 }
 
 func (t *Tracker) over(e Ended) {

@@ -19,6 +19,13 @@ type Tracker struct {
 	cfg     atomic.Pointer[config]
 	started time.Time
 
+	// provedAt is when the goroutine-leak profile was last asked, in proofs;
+	// zero if never.
+	provedAt time.Time
+
+	// dbsGrow is set while DBs keep growing in number that aren't all proven.
+	dbsGrow atomic.Bool
+
 	// emitting is held while observers are told, so that they are told one
 	// event at a time and in order. It is taken before mu.
 	emitting sync.Mutex
@@ -84,6 +91,9 @@ func (t *Tracker) Recorder() *record.Registry {
 // open handle, every DB that was not closed, and the connections that closed
 // DBs left in use. Wrapped drivers go on working, unrecorded.
 func (t *Tracker) Close() Report {
+	if t.inUse() {
+		t.Prove()
+	}
 	r := t.leftovers(ProofAtExit, true, nil)
 	t.reg.Stop()
 	return r
