@@ -57,7 +57,7 @@ func (i *item) status() string {
 	switch {
 	case f.Count == 0:
 		return "not yet"
-	case i.grows():
+	case i.grows() && f.Proof == "":
 		return fmt.Sprintf("%v: growing, %d open", f.State, f.Count)
 	case f.Proof != "":
 		return fmt.Sprintf("%v: %v, %d of %d", f.State, f.Proof, f.Count, i.times)

@@ -194,8 +194,14 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// look takes in what the tracker lists now.
-func (w *watch) look() (changed bool) { return w.list.update(w.shop.tracker.Snapshot()) }
+// look takes in what the tracker lists now. It asks for proofs as long as
+// something is missing: a demo can't wait until the tracker does.
+func (w *watch) look() (changed bool) {
+	if len(w.list.missing()) > 0 {
+		w.shop.tracker.Prove()
+	}
+	return w.list.update(w.shop.tracker.Snapshot())
+}
 
 func (w *watch) progress() progress {
 	w.load.mu.Lock()
