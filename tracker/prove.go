@@ -46,8 +46,12 @@ var proofs struct {
 // What is live is never taken for leaked: a handle that some goroutine will
 // come back to, be it asleep or waiting for a channel, a lock, the database or
 // the network, or that a global, a timer, a finalizer or a context that may
-// end leads to. A handle to which the program keeps no way but a weak pointer
-// counts as dropped.
+// end leads to.
+//
+// The profile doesn't know of weak pointers, nor of pointers that are hidden
+// from the garbage collector: what the program has no other way to counts as
+// dropped. Beware that the runtime (Go 1.26 and 1.27) throws if a goroutine is
+// woken that was blocked, as far as the profile could see, for ever.
 //
 // It takes two garbage collections, and more time the more goroutines there
 // are. Nobody has to call it: a tracker does so when something is overdue, as

@@ -2,6 +2,13 @@
 // says which of them are overdue or leaked, and asserts in tests that none is
 // left. Package driverwrap feeds it.
 //
+// Overdue is what had no activity for longer than a threshold: a fact. Leaked
+// is what can't be given back any more, and takes a proof: of the garbage
+// collector for rows that nothing refers to ([ProofUnreachable]), of the
+// runtime's goroutine-leak profile for transactions, rows and DBs that nobody
+// who can run reaches ([ProofGoroutineLeak], see [(*Tracker).Prove]), or of
+// the end of the test or the program.
+//
 // All functions and methods are safe for concurrent use.
 package tracker
 

@@ -66,15 +66,16 @@ var stuckLeaks = []stuckLeak{
 			free(a, tx, end)
 		}
 	}},
-	// The drivers for servers have a goroutine that waits for the context as
-	// long as there are rows.
-	{name: "rows of a dropped context", kind: tracker.KindRows, on: []*backend{sqliteBackend}, plant: func(a *app) {
-		ctx, cancel := context.WithCancel(context.Background())
-		_ = cancel
-		rows, err := a.db.QueryContext(ctx, "SELECT id FROM item") // place: rows of a dropped context
+	{name: "rows of a dropped context", kind: tracker.KindRows, on: []*backend{pqBackend, sqliteBackend}, plant: func(a *app) {
+		rows, err := a.db.QueryContext(withLostCancel(), "SELECT id FROM item") // place: rows of a dropped context
 		a.must(err)
-		free(a, rows, func(rows *sql.Rows) { a.must(rows.Close()) })
+		free(a, rows, closeRows)
 		rows.Next()
+	}},
+	{name: "transaction of a dropped context", kind: tracker.KindTx, on: []*backend{mysqlBackend, sqliteBackend}, plant: func(a *app) {
+		tx, err := a.db.BeginTx(withLostCancel(), nil) // place: transaction of a dropped context
+		a.must(err)
+		free(a, tx, end)
 	}},
 	{name: "handed to who is stuck", kind: tracker.KindTx, plant: func(a *app) {
 		tx, err := a.db.Begin() // place: handed to who is stuck
@@ -171,6 +172,15 @@ var stuckLeaks = []stuckLeak{
 		a.must(db.Ping())
 	}},
 }
+
+// withLostCancel is a context that nobody can cancel any more.
+func withLostCancel() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = cancel
+	return ctx
+}
+
+func closeRows(rows *sql.Rows) { _ = rows.Close() }
 
 // end ends a transaction, which a goroutine may have done already.
 func end(tx *sql.Tx) { _ = tx.Rollback() }

@@ -182,16 +182,6 @@ var notProven = []lookalike{
 		})
 		return nil
 	}},
-	{name: "a DB that a cleaner of old connections leads to", run: func(a *app) error {
-		db, err := driverwrap.Open(a.driver, a.source, driverwrap.WithTracker(a.tracker), driverwrap.WithName("other"))
-		if err != nil {
-			return err
-		}
-		db.SetConnMaxLifetime(time.Hour)
-		closeDB := db.Close
-		time.AfterFunc(spell, func() { _ = closeDB() })
-		return db.Ping()
-	}},
 }
 
 func TestNotProven(t *testing.T) {

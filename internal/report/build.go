@@ -31,6 +31,7 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		Totals:          Totals(s.Totals),
 		Thresholds:      map[string]float64{},
 		UntrackedStacks: s.UntrackedStacks,
+		NoLeakProfile:   !s.LeakProfile.Available,
 	}
 	for k, t := range s.Thresholds {
 		d.Thresholds[k.String()] = seconds(t)

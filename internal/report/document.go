@@ -36,6 +36,9 @@ type Document struct {
 	Thresholds map[string]float64 `json:"thresholds_seconds"`
 	// UntrackedStacks counts call stacks past the limit of shared ones.
 	UntrackedStacks uint64 `json:"untracked_stacks"`
+	// NoLeakProfile tells that this Go has no goroutine-leak profile, without
+	// which dropped transactions and DBs can't be proven.
+	NoLeakProfile bool `json:"no_leak_profile,omitempty"`
 }
 
 // Process says which program the document is about.

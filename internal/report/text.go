@@ -163,6 +163,9 @@ func writeFoot(b *bytes.Buffer, d Document) {
 	if d.UntrackedStacks > 0 {
 		fmt.Fprintf(b, "The table of call stacks is full: %d stacks were kept without sharing.\n", d.UntrackedStacks)
 	}
+	if d.NoLeakProfile {
+		b.WriteString("Dropped transactions and DBs are not proven leaked: this Go has no goroutine-leak profile, Go 1.27 has.\n")
+	}
 }
 
 // Age is the age of the finding's oldest handle.

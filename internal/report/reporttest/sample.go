@@ -61,6 +61,7 @@ func Snapshot() tracker.Snapshot {
 			tracker.KindConn: 30 * time.Second, tracker.KindTx: time.Minute, tracker.KindRows: 0,
 		},
 		UntrackedStacks: 2,
+		LeakProfile:     tracker.LeakProfile{Available: true},
 	}
 }
 
