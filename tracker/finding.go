@@ -47,6 +47,11 @@ type Finding struct {
 	// ("query", "next", …), or empty. LongLived is the reason given to
 	// [LongLived], or empty.
 	Busy, LongLived string
+	// Scope is the name of the scope that the oldest handle belongs to, or of
+	// the test that it was opened in, or empty; see [(*Tracker).Scope] and
+	// [Guard]. Labels are what the application calls it; see [WithLabels].
+	Scope  string
+	Labels []Label
 	// Goroutine is the id of the goroutine that opened the oldest handle.
 	Goroutine int64
 	// Children are the handles that are open inside these, by site.

@@ -110,6 +110,8 @@ func (c *config) finding(g *group) Finding {
 		Leaked:    g.lost,
 		Busy:      v.Busy.String(),
 		LongLived: v.LongLived,
+		Scope:     v.Scope,
+		Labels:    labels(v.Labels),
 		Goroutine: v.Goroutine,
 		Children:  c.children(g.views),
 	}

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +33,7 @@ type config struct {
 	libraries *callstack.Libraries
 	// proofs is the shortest time between two proofs that nobody asked for.
 	proofs time.Duration
+	labels func(context.Context) []Label // nil if there are none
 }
 
 func defaultConfig() config {

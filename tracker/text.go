@@ -64,6 +64,10 @@ func (f Finding) describe(b *strings.Builder) {
 	}
 	item("why", f.Reason)
 	item("do", f.Advice)
+	item("scope", f.Scope)
+	for _, l := range f.Labels {
+		item("label", l.Key+"="+l.Value)
+	}
 	item("pool", f.Pool)
 	item("sql", f.Query)
 	for _, c := range f.Children {

@@ -42,6 +42,7 @@ type Tracker struct {
 	growth growth
 	ended  []Ended // the latest last
 	totals Totals
+	strays map[*record.Scope][]record.View // what scopes of guarded tests left
 }
 
 // New makes a tracker. It returns an error that names every wrong option.
@@ -54,9 +55,12 @@ func New(opts ...Option) (*Tracker, error) {
 }
 
 func newTracker(c *config) *Tracker {
-	t := &Tracker{started: time.Now(), active: make(map[record.Key]*active)}
+	t := &Tracker{
+		started: time.Now(), active: make(map[record.Key]*active), strays: make(map[*record.Scope][]record.View),
+	}
 	t.cfg.Store(c)
-	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() })
+	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() }, t.labels)
+	c.ask(t.reg)
 	return t
 }
 
@@ -80,6 +84,7 @@ func (t *Tracker) Configure(opts ...Option) error {
 			return err
 		}
 		if t.cfg.CompareAndSwap(old, c) {
+			c.ask(t.reg)
 			return nil
 		}
 	}

@@ -114,8 +114,8 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.pool.reg.Off() {
 		return
 	}
-	terms := TermsOf(ctx)   // first, as it calls the application
-	if c.state.own() != 0 { // a wrapper outside of this one keeps IsValid to itself
+	terms := c.pool.terms(ctx) // first, as it calls the application
+	if c.state.own() != 0 {    // a wrapper outside of this one keeps IsValid to itself
 		c.release()
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
@@ -141,6 +141,7 @@ func (c *Conn) begin() {
 	c.activeAt = c.acq.At
 	c.first.forget()
 	c.fresh, c.firstUsed = true, false
+	c.acq.terms.opened()
 	c.state.publish(inUse)
 }
 
@@ -159,6 +160,7 @@ func (c *Conn) Released() {
 }
 
 func (c *Conn) release() {
+	c.acq.terms.ended()
 	if len(c.open) == 0 && !c.reported.Load() {
 		c.state.publish(0)
 		return
@@ -195,9 +197,13 @@ func (c *Conn) tellEnd(r *report, openedAt time.Duration) {
 // Closed records that the physical connection is gone, and everything on it.
 func (c *Conn) Closed() {
 	c.mu.Lock()
+	if c.state.own() != 0 {
+		c.acq.terms.ended()
+	}
 	c.releaseLocked()
 	c.settleLocked(c.acq.seq)
 	for _, h := range c.stmts {
+		h.terms.ended()
 		h.seq = 0 // so that a late Close finds it ended
 	}
 	c.stmts, c.endings = nil, nil // gone with the connection, not given back

@@ -25,6 +25,7 @@ const (
 type report struct {
 	key  Key
 	told Told
+	left bool // by its scope
 }
 
 // Handle is the record of an open transaction, rows or statement. Its fields
@@ -100,7 +101,7 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	if c.shares() {
 		o = c.acq.opening
 	} else {
-		o.fill(c.pool, TermsOf(ctx))
+		o.fill(c.pool, c.pool.terms(ctx))
 	}
 	if kind == KindStmt && !o.Stack.Origin.OpensStmt() {
 		return
@@ -121,6 +122,7 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	*list = append(*list, h)
 	c.mu.Unlock()
 	a.h, a.seq = h, c.seq
+	o.terms.opened()
 }
 
 // forget lets go of the application's objects, and of what a sweep noted.
@@ -172,6 +174,7 @@ func (c *Conn) endLocked(h *Handle) {
 	moved.index = h.index
 	(*list)[last] = nil
 	*list = (*list)[:last]
+	h.terms.ended()
 	if h.kind != KindStmt {
 		c.tellEnd(&h.report, h.At)
 		c.recycle(h)

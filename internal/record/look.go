@@ -42,6 +42,12 @@ type View struct {
 	Kind      Kind
 	Query     string
 	LongLived string
+	// Scope is the name of the scope that the handle belongs to, and Labels
+	// what the application calls it.
+	Scope  string
+	Labels []Label
+	// Left: open though the scope that it belongs to is over.
+	Left      bool
 	Age, Idle time.Duration
 	Threshold time.Duration
 	Busy      Op // the driver call in progress
@@ -57,11 +63,15 @@ type View struct {
 	// may have closed it: database/sql tells the driver when the connection
 	// is released.
 	Deferred bool
+	// Holder tells the acquires of a deferred statement's connection apart:
+	// the statement was not closed before the present one.
+	Holder uint64
 	// Reported is the finding that the handle was reported under, if any; it
 	// may have been used again since.
 	Reported Key
 	Children []ChildView
 
+	terms  *Terms
 	conn   *Conn
 	handle *Handle // nil if the view is of an acquire
 }
@@ -176,7 +186,7 @@ func (c *Conn) look(views []View, n *Counts, now, paused time.Duration, policy P
 		v.Busy = Op(calls & 0xff)
 		waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
 		old := policy.MaxAge > 0 && v.Kind != KindStmt && v.LongLived == "" && v.Age > policy.MaxAge
-		v.Overdue = state != 0 && (waiting || old)
+		v.Overdue = v.Left || state != 0 && (waiting || old)
 		return v
 	}
 	var root *View
@@ -281,8 +291,7 @@ func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, jud
 		self = tx
 		root = tx.view(policy)
 	case tx == nil && rows == nil || o.Conn:
-		root = View{Mark: c.acq.Mark, ID: ID{seq: c.acq.seq}, Kind: KindConn, Reported: c.acq.key}
-		root.setTerms(policy, c.acq.terms)
+		root = c.acq.view(policy)
 	case tx != nil:
 		self = tx
 		root = tx.view(policy)
@@ -321,7 +330,7 @@ func (c *Conn) roots(open []*Handle, views []View, n *Counts, policy Policy, jud
 func (h *Handle) view(policy Policy) View {
 	v := View{
 		Mark: h.Mark, ID: ID{seq: h.seq}, Kind: h.kind, Query: h.query, Reported: h.key, handle: h,
-		Lost: h.lost || h.stuck != nil, Stuck: h.stuck,
+		Lost: h.lost || h.stuck != nil, Stuck: h.stuck, Left: h.left,
 	}
 	v.setTerms(policy, h.terms)
 	return v
@@ -330,7 +339,8 @@ func (h *Handle) view(policy Policy) View {
 func (v *View) setTerms(policy Policy, t *Terms) {
 	v.Threshold = policy.threshold(v.Kind, t)
 	if t != nil {
-		v.LongLived = t.LongLived
+		v.terms, v.LongLived = t, t.LongLived
+		v.Scope, v.Labels = t.name(), t.labels
 	}
 }
 

@@ -34,6 +34,7 @@ type Pool struct {
 	clock clock
 	stats statsReader
 	db    reachedDB
+	guard *Scope // the test that the pool was opened in, or nil
 
 	// returns is set once a connection was seen to re-enter the pool. A
 	// wrapper of another package between database/sql and this one may keep
@@ -88,6 +89,9 @@ func (r *Registry) PreparePool(name, driver, source string, identity uint64) *Po
 		Wall: c.start, tentative: true, reg: r, clock: c, conns: make(map[*Conn]struct{}),
 	}
 	p.Opened.fill(p)
+	if r.asked.Load() > 0 {
+		p.guard = inherited().guardOf(r)
+	}
 	return p
 }
 
@@ -132,7 +136,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 		return nil
 	}
 	c := newConn(p)
-	c.acq.fill(p, TermsOf(ctx))
+	c.acq.fill(p, p.terms(ctx))
 	if c.acq.Stack.Origin.Method != callstack.MethodOpener {
 		c.begin()
 	}

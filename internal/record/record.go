@@ -10,6 +10,7 @@
 package record
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -47,8 +48,14 @@ type Registry struct {
 	sweep func(*Pool) (again bool)
 	// interval returns the time between two sweeps.
 	interval func() time.Duration
-	off      atomic.Bool
-	seq      atomic.Uint64
+	// labels are the application's words about a handle opened with ctx.
+	labels func(ctx context.Context) []Label
+	// asked is positive while there is more to know of a handle than what
+	// its context carries: while there are guards, or labels.
+	asked       atomic.Int32
+	askedLabels atomic.Bool
+	off         atomic.Bool
+	seq         atomic.Uint64
 
 	mu    sync.Mutex // guards pools
 	pools map[*Pool]struct{}
@@ -56,8 +63,16 @@ type Registry struct {
 
 // NewRegistry makes a registry whose pools, while they have open handles,
 // call sweep every interval, each on a goroutine that ends with the call.
-func NewRegistry(sweep func(*Pool) (again bool), interval func() time.Duration) *Registry {
-	return &Registry{sweep: sweep, interval: interval, pools: make(map[*Pool]struct{})}
+// labels is asked about handles once [Registry.AskLabels] was called.
+func NewRegistry(sweep func(*Pool) (again bool), interval func() time.Duration, labels func(context.Context) []Label) *Registry {
+	return &Registry{sweep: sweep, interval: interval, labels: labels, pools: make(map[*Pool]struct{})}
+}
+
+// AskLabels has labels asked about handles that are opened from now on.
+func (r *Registry) AskLabels() {
+	if r.askedLabels.CompareAndSwap(false, true) {
+		r.asked.Add(1)
+	}
 }
 
 // Off tells that recording was stopped for good.
