@@ -17,6 +17,8 @@ func reason(g *group, s State) string {
 		return lostReason(g.firstLost())
 	case g.series != nil:
 		return fmt.Sprintf("growing: %s live from this line, none closed", series(g.series))
+	case s == StateOverdue && v.Left:
+		return "still open at the end of scope " + v.Scope
 	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
 		return fmt.Sprintf("idle for %s, threshold %s", words.Duration(v.Idle), words.Duration(v.Threshold))
 	case s == StateOverdue:
@@ -51,6 +53,14 @@ func series(counts []int) string {
 
 // advice says what to do about a handle of the kind that was opened at site.
 func advice(k Kind, site Frame, v *record.View) string {
+	do := remedy(k, site, v)
+	if v != nil && v.Left && (k == KindConn || k == KindStmt) {
+		do += fmt.Sprintf("; the end of its scope doesn't close a %s, as it does rows and transactions", k)
+	}
+	return do
+}
+
+func remedy(k Kind, site Frame, v *record.View) string {
 	if v != nil && v.Stuck != nil && v.Stuck.At != "" {
 		return fmt.Sprintf("give what is waited for at %s a way to end, e.g. by a context", v.Stuck.At)
 	}

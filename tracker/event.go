@@ -21,9 +21,12 @@ const (
 	// back: the pool closed their connection, or one inside them turned out
 	// to be the cause and is a finding of its own.
 	EventEnded
+	// EventScopeEnd comes instead of EventOverdue: handles were open when
+	// the scope ended that they belong to; see [(*Tracker).Scope].
+	EventScopeEnd
 )
 
-var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered", "ended"}
+var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered", "ended", "scope_end"}
 
 // String returns the event's name in lower case.
 func (k EventKind) String() string { return name(eventNames[:], uint8(k), "EventKind") }

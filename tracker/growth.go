@@ -119,7 +119,7 @@ func endedOf(views []record.View) (sum uint64) {
 func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
 	groups := make(map[growthKey]*group)
 	for _, v := range views {
-		if v.Kind != record.KindStmt || v.Copy || !v.Stack.Shared {
+		if v.Kind != record.KindStmt || v.Copy || v.Left || !v.Stack.Shared {
 			continue
 		}
 		k := growthKey{finding: c.keyOf(&v), what: v.Query, pool: p}

@@ -45,6 +45,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	}
 	groups := cfg.groupViews(alarms)
 	t.mu.Lock()
+	s.Ended = t.justEnded()
 	growing := t.growth.growing(mayGrow)
 	for _, e := range slices.Backward(t.ended) {
 		s.Ended = append(s.Ended, e)

@@ -30,6 +30,26 @@ type active struct {
 	overdue, lost int
 	recovered     int
 	held          time.Duration
+	// quietAt is set if a scope left handles open: the finding isn't over
+	// before. untold is set until observers have heard of it.
+	quietAt time.Time
+	untold  bool
+	endedAt time.Time // when the last of its handles was seen to be given back
+}
+
+func newActive(now time.Time) *active {
+	return &active{since: now, live: make(map[*record.Pool]int), interval: firstSummary, summaryAt: now.Add(firstSummary)}
+}
+
+func (a *active) event(k EventKind, now time.Time) Event {
+	return Event{Kind: k, At: now, Finding: a.finding, Since: a.since, Held: a.held, Recovered: a.recovered}
+}
+
+// summary is an event, and the next one is due after twice the time.
+func (a *active) summary(now time.Time) Event {
+	a.interval = min(a.interval*2, lastSummary)
+	a.summaryAt = now.Add(a.interval)
+	return a.event(EventOngoing, now)
 }
 
 // sweep looks at one pool, updates the findings and tells the observers. It
@@ -40,12 +60,23 @@ func (t *Tracker) sweep(p *record.Pool) (again bool) {
 	defer t.emitting.Unlock()
 	cfg := t.cfg.Load()
 	events, again := t.update(cfg, p, time.Now())
+	cfg.tell(events)
+	return again
+}
+
+// tell tells the observers, once they have heard of what was before.
+func (t *Tracker) tell(events []Event) {
+	t.emitting.Lock()
+	defer t.emitting.Unlock()
+	t.cfg.Load().tell(events)
+}
+
+func (c *config) tell(events []Event) {
 	for _, e := range events {
-		for _, o := range cfg.observers {
+		for _, o := range c.observers {
 			tell(o, e)
 		}
 	}
-	return again
 }
 
 // tell keeps a panicking observer from harming the process.
@@ -86,7 +117,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 		merge(dbs, cfg.lostDBs(pools, growing))
 		events = append(events, t.merge(cfg, nil, dbs, open, nil, now)...)
 	}
-	return events, again
+	return events, again || t.waiting(now)
 }
 
 // merge adds groups of growing, or lost, handles to the findings they belong to.
@@ -114,12 +145,7 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 				continue
 			}
 			open++
-			if before == record.ToldNothing && !v.Lost {
-				t.totals.Overdue++
-			}
-			if before < record.ToldLost && v.Lost {
-				t.totals.Leaked++
-			}
+			t.count(v, before)
 		}
 		ended = ended || open < len(g.views)
 		if open == 0 && t.active[key] == nil {
@@ -129,20 +155,29 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 	return ended
 }
 
+// count counts a handle that is reported, unless it was before.
+func (t *Tracker) count(v *record.View, before record.Told) {
+	if before == record.ToldNothing && !v.Lost {
+		t.totals.Overdue++
+	}
+	if before < record.ToldLost && v.Lost {
+		t.totals.Leaked++
+	}
+}
+
 // merge brings the findings up to date with what the sweep of p (nil: of the
 // DBs) saw, and returns what observers are to be told. A finding isn't over
 // while handles are open that were reported for it, though they may be in use
 // again.
 func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*group, reported map[record.Key]bool, over []record.Ended, now time.Time) []Event {
 	var events []Event
-	emit := func(k EventKind, a *active) {
-		events = append(events, Event{Kind: k, At: now, Finding: a.finding, Since: a.since, Held: a.held, Recovered: a.recovered})
-	}
+	emit := func(k EventKind, a *active) { events = append(events, a.event(k, now)) }
 	for _, e := range over {
 		t.totals.Recovered++
 		if a := t.active[e.Key]; a != nil {
 			a.recovered++
 			a.held = max(a.held, e.Held)
+			a.endedAt = now
 		}
 	}
 	// In the order of their keys: events of one sweep come in a stable order.
@@ -154,7 +189,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			if len(t.active) >= maxActive {
 				continue
 			}
-			a = &active{since: now, live: make(map[*record.Pool]int), interval: firstSummary, summaryAt: now.Add(firstSummary)}
+			a = newActive(now)
 			t.active[key] = a
 		}
 		if p == nil {
@@ -173,9 +208,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		case fresh:
 			emit(EventOverdue, a)
 		case now.After(a.summaryAt):
-			emit(EventOngoing, a)
-			a.interval = min(a.interval*2, lastSummary)
-			a.summaryAt = now.Add(a.interval)
+			events = append(events, a.summary(now))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.active)) {
@@ -183,7 +216,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		if _, seen := a.live[p]; seen && groups[key] == nil && !reported[key] {
 			delete(a.live, p)
 		}
-		if len(a.live) > 0 {
+		if len(a.live) > 0 || a.quiet(now) {
 			continue
 		}
 		delete(t.active, key)
@@ -191,8 +224,9 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			emit(EventEnded, a)
 			continue
 		}
-		a.finding.State, a.finding.Proof = StateRecovered, ""
-		t.over(Ended{Finding: a.finding, At: now, Held: a.held, Count: a.recovered})
+		e := a.ended(now)
+		a.finding = e.Finding
+		t.over(e)
 		emit(EventRecovered, a)
 	}
 	return events
@@ -204,6 +238,13 @@ func (t *Tracker) countDBs(a *active, g *group) {
 	t.totals.Overdue += uint64(max(0, overdue-a.overdue))
 	t.totals.Leaked += uint64(max(0, g.lost-a.lost))
 	a.overdue, a.lost = max(a.overdue, overdue), max(a.lost, g.lost)
+}
+
+// ended is what is kept of the finding.
+func (a *active) ended(at time.Time) Ended {
+	f := a.finding
+	f.State, f.Proof = StateRecovered, ""
+	return Ended{Finding: f, At: at, Held: a.held, Count: a.recovered}
 }
 
 func (t *Tracker) over(e Ended) {
