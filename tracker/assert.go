@@ -177,7 +177,11 @@ func (t *Tracker) inUse() bool {
 }
 
 func (t *Tracker) look(a *assertion) Report {
-	r := t.leftovers(ProofAtAssert, a.dbs, func(id record.ID) bool { return a.current[id] })
+	return t.leftovers(ProofAtAssert, a.dbs, func(id record.ID) bool { return a.current[id] }).without(a)
+}
+
+// without is the report without what the assertion accepts.
+func (r Report) without(a *assertion) Report {
 	kept := r.Findings[:0]
 	for _, f := range r.Findings {
 		if !a.ignores(f.Site) {

@@ -23,6 +23,38 @@ func ExampleAssertNoLeaks() {
 	_ = TestOrders
 }
 
+// In a test that runs in parallel with others.
+func ExampleGuard() {
+	var db *sql.DB
+	TestOrders := func(t *testing.T) {
+		t.Parallel()
+		ctx := tracker.Guard(t)
+		_, _ = db.ExecContext(ctx, "INSERT …") // with the context, or without it
+	}
+	_ = TestOrders
+}
+
+func ExampleScope() {
+	export := func(ctx context.Context) error {
+		ctx, end := tracker.Scope(ctx, "nightly export")
+		defer end()
+		// … pass ctx on
+		return ctx.Err()
+	}
+	_ = export
+}
+
+func ExampleWithLabels() {
+	type tenantKey struct{}
+	err := tracker.Default().Configure(tracker.WithLabels(func(ctx context.Context) []tracker.Label {
+		tenant, _ := ctx.Value(tenantKey{}).(string)
+		return []tracker.Label{{Key: "tenant", Value: tenant}}
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
 // For all tests of a package: leaks, and DBs that were never closed.
 func ExampleVerifyTestMain() {
 	TestMain := func(m *testing.M) { tracker.VerifyTestMain(m) }

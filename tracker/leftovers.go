@@ -50,12 +50,17 @@ func (t *Tracker) leftovers(proof Proof, dbs bool, ignore func(record.ID) bool) 
 			left = append(left, *db)
 		}
 	}
+	return cfg.report(left, proof, func(p *record.Pool) bool { return closed[p] })
+}
+
+// report makes the report of what is left.
+func (c *config) report(left []record.View, proof Proof, closed func(*record.Pool) bool) Report {
 	r := Report{At: time.Now()}
-	for _, g := range cfg.groupViews(left) {
-		f := cfg.finding(g)
+	for _, g := range c.groupViews(left) {
+		f := c.finding(g)
 		if f.State != StateLeaked {
 			f.State, f.Proof, f.Leaked = StateLeaked, proof, f.Count
-			f.Reason = leftoverReason(&g.views[0], closed[g.views[0].Pool])
+			f.Reason = leftoverReason(&g.views[0], closed(g.views[0].Pool))
 		}
 		r.Findings = append(r.Findings, f)
 	}
