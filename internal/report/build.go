@@ -120,6 +120,8 @@ func (b builder) finding(f tracker.Finding) Finding {
 		Query:      b.query(f.Query),
 		Busy:       f.Busy,
 		LongLived:  f.LongLived,
+		Scope:      f.Scope,
+		Labels:     convert(f.Labels, func(l tracker.Label) Label { return Label(l) }),
 		Goroutine:  f.Goroutine,
 		Children:   convert(f.Children, b.child),
 		Stack:      stack(f.Stack, f.Site),

@@ -93,9 +93,17 @@ type Finding struct {
 	Query      string       `json:"query,omitempty"`
 	Busy       string       `json:"busy,omitempty"`
 	LongLived  string       `json:"long_lived,omitempty"`
+	Scope      string       `json:"scope,omitempty"`
+	Labels     []Label      `json:"labels,omitempty"`
 	Goroutine  int64        `json:"goroutine,omitempty"`
 	Children   []Child      `json:"children,omitempty"`
 	Stack      []StackFrame `json:"stack"`
+}
+
+// Label is a word of the application's about a finding's oldest handle.
+type Label struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Child is a group of handles inside those of a finding.

@@ -40,6 +40,15 @@ func (f Finding) Note() string {
 	return ""
 }
 
+// LabelList is the labels in a line.
+func (f Finding) LabelList() string {
+	var list []string
+	for _, l := range f.Labels {
+		list = append(list, l.Key+"="+l.Value)
+	}
+	return strings.Join(list, ", ")
+}
+
 // InUse is Open without the DBs: a DB that is merely open is a pool, and
 // listed among the pools.
 func (d Document) InUse() []Finding {

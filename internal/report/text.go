@@ -73,6 +73,8 @@ func writeDetails(b *bytes.Buffer, number int, f Finding) {
 		field(b, "busy", "in a driver call now: "+f.Busy)
 	}
 	field(b, "kept", f.LongLived)
+	field(b, "scope", f.Scope)
+	field(b, "labels", f.LabelList())
 	opened := f.OpenedAt.Format(timeLayout)
 	if f.Goroutine != 0 {
 		opened += fmt.Sprintf(", by goroutine %d", f.Goroutine)

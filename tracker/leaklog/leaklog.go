@@ -3,7 +3,7 @@
 // while it lasts, and one when it is over. The keys are flat and the same for
 // every logger:
 //
-//	event     overdue, leaked, ongoing, recovered or ended
+//	event     overdue, leaked, scope_end, ongoing, recovered or ended
 //	id        the finding's identity, the same in every line about it
 //	kind      conn, tx, rows, row, stmt or db
 //	state     open, overdue, leaked or recovered
@@ -17,6 +17,8 @@
 //	age_s     seconds since the oldest was opened
 //	held_s    seconds for which the oldest was open; only when recovered
 //	recovered how many were given back after they had been reported
+//	scope     the scope or the test that the oldest belongs to; absent if none
+//	label.…   what the application calls the oldest, a key for each label
 //	reason    what is known, in words
 //	advice    what to do; absent when recovered
 //
@@ -84,6 +86,8 @@ func message(e tracker.Event) string {
 	switch e.Kind {
 	case tracker.EventLeaked:
 		return "database handle leaked"
+	case tracker.EventScopeEnd:
+		return "database handle left open by its scope"
 	case tracker.EventOngoing:
 		return "database handle still not given back"
 	case tracker.EventRecovered:
@@ -120,6 +124,12 @@ func fields(e tracker.Event) []field {
 		field{"age_s", seconds(f.Age)},
 		field{"recovered", e.Recovered},
 	)
+	if f.Scope != "" {
+		out = append(out, field{"scope", f.Scope})
+	}
+	for _, l := range f.Labels {
+		out = append(out, field{"label." + l.Key, l.Value})
+	}
 	if e.Kind == tracker.EventRecovered {
 		return append(out, field{"held_s", seconds(e.Held)})
 	}

@@ -82,6 +82,7 @@ func TestLevels(t *testing.T) {
 	for kind, want := range map[tracker.EventKind][2]string{
 		tracker.EventOverdue:   {"warn", "WARN"},
 		tracker.EventLeaked:    {"error", "ERROR"},
+		tracker.EventScopeEnd:  {"warn", "WARN"},
 		tracker.EventOngoing:   {"warn", "WARN"},
 		tracker.EventRecovered: {"info", "INFO"},
 		tracker.EventEnded:     {"info", "INFO"},
@@ -93,6 +94,25 @@ func TestLevels(t *testing.T) {
 		z, s := lines(t, &zero)[0], lines(t, &structured)[0]
 		if z["level"] != want[0] || s["level"] != want[1] || z["proof"] != "unreachable" || s["proof"] != "unreachable" {
 			t.Errorf("%v: zerolog %v, slog %v", kind, z, s)
+		}
+	}
+}
+
+// TestScopeAndLabels: whose a handle is has keys of its own.
+func TestScopeAndLabels(t *testing.T) {
+	e := tracker.Event{Kind: tracker.EventScopeEnd, Finding: tracker.Finding{
+		Scope: "GET /orders", Labels: []tracker.Label{{Key: "tenant", Value: "acme"}, {Key: "event", Value: "x"}},
+	}}
+	var zero, structured bytes.Buffer
+	leaklog.Zerolog(zerolog.New(&zero)).Observe(e)
+	leaklog.Slog(slog.New(slog.NewJSONHandler(&structured, nil))).Observe(e)
+	for _, line := range []map[string]any{lines(t, &zero)[0], lines(t, &structured)[0]} {
+		for key, want := range map[string]string{
+			"event": "scope_end", "scope": "GET /orders", "label.tenant": "acme", "label.event": "x",
+		} {
+			if line[key] != want {
+				t.Errorf("%s is %v, want %q, in %v", key, line[key], want, line)
+			}
 		}
 	}
 }

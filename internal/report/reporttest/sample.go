@@ -100,7 +100,8 @@ func findings() []tracker.Finding {
 			Stack:  stack("(*DB).QueryContext", 1717, frame("gorm.io/gorm.(*DB).Rows", "/mod/gorm/rows.go", 9), find, checkout),
 			Reason: "no code can reach the rows any more, so nothing can close them",
 			Advice: "add `defer rows.Close()` after line 42", OpenedAt: Now.Add(-125 * time.Second),
-			Age: 125 * time.Second, Count: 4, Leaked: 3, Goroutine: 77,
+			Age: 125 * time.Second, Count: 4, Leaked: 3, Goroutine: 77, Scope: "GET /orders/{id}",
+			Labels: []tracker.Label{{Key: "tenant", Value: "acme"}, {Key: "trace", Value: "4bf92f35"}},
 		},
 		{
 			ID: "f2", Kind: tracker.KindTx, State: tracker.StateOverdue, Pool: "orders", Site: checkout,
