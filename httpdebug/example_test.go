@@ -15,6 +15,12 @@ func ExampleRegister() {
 	go func() { log.Print(http.ListenAndServe("localhost:6060", mux)) }()
 }
 
+func ExampleMiddleware() {
+	mux := http.NewServeMux()
+	server := &http.Server{Handler: httpdebug.Middleware(mux)}
+	_ = server
+}
+
 func ExampleAllow() {
 	mux := http.NewServeMux()
 	httpdebug.Register(mux, httpdebug.Allow(func(r *http.Request) (view, sensitive bool) {

@@ -62,7 +62,7 @@ type Option func(*handler)
 func WithTracker(t *tracker.Tracker) Option {
 	return func(h *handler) {
 		if t != nil {
-			h.snapshot = t.Snapshot
+			h.tracker, h.snapshot = t, t.Snapshot
 		}
 	}
 }
@@ -94,6 +94,7 @@ func Register(mux *http.ServeMux, opts ...Option) {
 }
 
 type handler struct {
+	tracker  *tracker.Tracker // nil: the default one
 	snapshot func() tracker.Snapshot
 	allow    func(*http.Request) (view, sensitive bool) // nil: Loopback
 	process  report.Process
