@@ -11,7 +11,7 @@ import (
 
 // reason says in words what is known of the finding's oldest handle.
 func reason(g *group, s State) string {
-	v := &g.views[0]
+	v := g.views[0]
 	switch {
 	case g.lost > 0:
 		return lostReason(g.firstLost())

@@ -17,7 +17,7 @@ import (
 type group struct {
 	key   record.Key
 	kind  Kind
-	views []record.View
+	views []*record.View
 	lost  int
 	// series is set for a finding that is reported for its growth.
 	series []int
@@ -30,9 +30,9 @@ func keyOf(pool string, k Kind, site callstack.Frame) record.Key {
 
 // firstLost is the first of the views that is proven, or nil.
 func (g *group) firstLost() *record.View {
-	for i := range g.views {
-		if g.views[i].Lost {
-			return &g.views[i]
+	for _, v := range g.views {
+		if v.Lost {
+			return v
 		}
 	}
 	return nil
@@ -74,28 +74,48 @@ func (c *config) keyOf(v *record.View) record.Key {
 // groupViews groups root causes into findings, in no order.
 func (c *config) groupViews(views []record.View) map[record.Key]*group {
 	groups := make(map[record.Key]*group)
-	for _, v := range views {
-		key := c.keyOf(&v)
-		g := groups[key]
+	known := make(map[likeness]*group)
+	for i := range views {
+		v := &views[i]
+		like := likenessOf(v)
+		g := known[like]
 		if g == nil {
-			g = &group{key: key, kind: kindOf(&v)}
-			groups[key] = g
+			key := c.keyOf(v)
+			if g = groups[key]; g == nil {
+				g = &group{key: key, kind: kindOf(v)}
+				groups[key] = g
+			}
+			known[like] = g
 		}
-		g.views = append(g.views, v)
-		if v.Lost {
-			g.lost++
-		}
+		g.add(v)
 	}
 	return groups
+}
+
+// likeness is what handles of one finding have in common before anybody looks
+// up lines.
+type likeness struct {
+	stack *callstack.Stack
+	kind  record.Kind
+	pool  *record.Pool
+}
+
+func likenessOf(v *record.View) likeness { return likeness{v.Stack, v.Kind, v.Pool} }
+
+func (g *group) add(v *record.View) {
+	g.views = append(g.views, v)
+	if v.Lost {
+		g.lost++
+	}
 }
 
 // finding makes the value that is reported. It sorts the views, the oldest
 // first.
 func (c *config) finding(g *group) Finding {
-	slices.SortFunc(g.views, func(a, b record.View) int {
+	slices.SortFunc(g.views, func(a, b *record.View) int {
 		return cmp.Or(cmp.Compare(b.Age, a.Age), a.ID.Compare(b.ID))
 	})
-	v := &g.views[0]
+	v := g.views[0]
 	at := v.Stack.Locate(c.libraries)
 	f := Finding{
 		ID:        idOf(g.key),
@@ -126,7 +146,7 @@ func (c *config) finding(g *group) Finding {
 	return f
 }
 
-func (c *config) children(views []record.View) []Child {
+func (c *config) children(views []*record.View) []Child {
 	type childKey struct {
 		kind Kind
 		site Frame

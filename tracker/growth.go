@@ -104,7 +104,7 @@ func (g *growth) growing(groups map[growthKey]*group) []*group {
 }
 
 // endedOf sums what was closed of everything opened with the groups' stacks.
-func endedOf(views []record.View) (sum uint64) {
+func endedOf(views []*record.View) (sum uint64) {
 	var seen []*callstack.Stack
 	for _, v := range views {
 		if !slices.Contains(seen, v.Stack) {
@@ -118,12 +118,19 @@ func endedOf(views []record.View) (sum uint64) {
 // growthGroups groups statements by line and text.
 func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
 	groups := make(map[growthKey]*group)
-	for _, v := range views {
+	keys := make(map[likeness]record.Key)
+	for i := range views {
+		v := &views[i]
 		if v.Kind != record.KindStmt || v.Copy || v.Left || !v.Stack.Shared {
 			continue
 		}
-		k := growthKey{finding: c.keyOf(&v), what: v.Query, pool: p}
-		addTo(groups, k, v)
+		like := likenessOf(v)
+		key, known := keys[like]
+		if !known {
+			key = c.keyOf(v)
+			keys[like] = key
+		}
+		addTo(groups, growthKey{finding: key, what: v.Query, pool: p}, v)
 	}
 	return groups
 }
@@ -136,21 +143,18 @@ func (c *config) dbGroups(pools []*record.Pool) map[growthKey]*group {
 			continue
 		}
 		v := dbView(p)
-		addTo(groups, growthKey{finding: c.keyOf(&v), what: strconv.FormatUint(p.Identity, 16)}, v)
+		addTo(groups, growthKey{finding: c.keyOf(&v), what: strconv.FormatUint(p.Identity, 16)}, &v)
 	}
 	return groups
 }
 
-func addTo(groups map[growthKey]*group, k growthKey, v record.View) {
+func addTo(groups map[growthKey]*group, k growthKey, v *record.View) {
 	g := groups[k]
 	if g == nil {
-		g = &group{key: k.finding, kind: kindOf(&v)}
+		g = &group{key: k.finding, kind: kindOf(v)}
 		groups[k] = g
 	}
-	g.views = append(g.views, v)
-	if v.Lost {
-		g.lost++
-	}
+	g.add(v)
 }
 
 // dbView makes a DB a handle like the others.
@@ -181,7 +185,7 @@ func (c *config) lostDBs(pools []*record.Pool, in []*group) []*group {
 }
 
 // deferred counts the statements that may have been closed.
-func deferred(views []record.View) (n int) {
+func deferred(views []*record.View) (n int) {
 	for _, v := range views {
 		if v.Deferred {
 			n++

@@ -60,7 +60,7 @@ func (c *config) report(left []record.View, proof Proof, closed func(*record.Poo
 		f := c.finding(g)
 		if f.State != StateLeaked {
 			f.State, f.Proof, f.Leaked = StateLeaked, proof, f.Count
-			f.Reason = leftoverReason(&g.views[0], closed(g.views[0].Pool))
+			f.Reason = leftoverReason(g.views[0], closed(g.views[0].Pool))
 		}
 		r.Findings = append(r.Findings, f)
 	}

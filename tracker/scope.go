@@ -229,9 +229,9 @@ func (t *Tracker) leave(cfg *config, groups map[record.Key]*group, live map[reco
 		if a == nil {
 			continue
 		}
-		for i := range g.views {
-			if live[g.views[i].ID] {
-				a.live[g.views[i].Pool]++
+		for _, v := range g.views {
+			if live[v.ID] {
+				a.live[v.Pool]++
 			}
 		}
 		a.finding = cfg.finding(g)

@@ -31,12 +31,13 @@ func (t *Tracker) Snapshot() Snapshot {
 		views, counts := p.Look(cfg.policy, false)
 		maps.Copy(mayGrow, cfg.growthGroups(p, views))
 		s.Pools = append(s.Pools, cfg.pool(p, counts))
-		for _, v := range views {
-			switch {
+		open = slices.Grow(open, len(views)+1)
+		for i := range views {
+			switch v := &views[i]; {
 			case v.Overdue || v.Lost:
-				alarms = append(alarms, v)
+				alarms = append(alarms, *v)
 			case !v.Copy:
-				open = append(open, v)
+				open = append(open, *v)
 			}
 		}
 		if !p.Closed() {

@@ -86,17 +86,21 @@ func tell(o Observer, e Event) {
 }
 
 func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []Event, again bool) {
-	views, _ := p.Look(cfg.policy, true)
+	views := p.Sweep(cfg.policy, concernsSweep)
 	if (unproven(views) || t.dbsGrow.Load()) && t.proveInTime(cfg) {
-		views, _ = p.Look(cfg.policy, true)
+		views = p.Sweep(cfg.policy, concernsSweep)
 	}
 	over := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
+	var due []record.View
 	for _, v := range views {
 		reported[v.Reported] = true
+		if v.Overdue || v.Lost {
+			due = append(due, v)
+		}
 	}
-	alarms := cfg.groupViews(slices.DeleteFunc(views, func(v record.View) bool { return !v.Overdue && !v.Lost }))
+	alarms := cfg.groupViews(due)
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,6 +124,11 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	return events, again || t.waiting(now)
 }
 
+// concernsSweep is true for what is, was or may become a finding.
+func concernsSweep(v *record.View) bool {
+	return v.Overdue || v.Lost || v.Reported != "" || v.Kind == record.KindStmt
+}
+
 // merge adds groups of growing, or lost, handles to the findings they belong to.
 func merge(into map[record.Key]*group, growing []*group) {
 	for _, g := range growing {
@@ -138,8 +147,7 @@ func merge(into map[record.Key]*group, growing []*group) {
 func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 	for key, g := range groups {
 		open := 0
-		for i := range g.views {
-			v := &g.views[i]
+		for _, v := range g.views {
 			before, ok := v.Report(key)
 			if !ok {
 				continue
