@@ -43,8 +43,9 @@ func (o Op) String() string { return opNames[o] }
 // under mu. A reader who finds the connection in use keeps the next acquire
 // waiting, by mu, until it has read.
 type Conn struct {
-	pool *Pool
-	id   uint64
+	pool  *Pool
+	id    uint64
+	index int // in the pool's list; guarded by the pool's mu
 
 	// calls is the driver call in progress, in the lowest byte, and above it a
 	// counter of calls that began and ended. A reader that finds it changed
@@ -64,23 +65,25 @@ type Conn struct {
 	reading atomic.Bool
 
 	mu sync.Mutex // guards the rest against readers
+
+	// What the last sweep saw: the value of calls, and since when. The sweep
+	// that finds a change takes itself for its time, so that idle times are
+	// never too long, and too short by one interval at most. activeAt is also
+	// written with acq.
+	seenCalls uint64
+	activeAt  time.Duration
+
+	// open are the transactions and rows that are open but for first, stmts the
+	// prepared statements, each in no order.
+	open, stmts []*Handle
+	// endings are statements whose end is not told yet.
+	endings []*Handle
 	// acq says who acquired the connection; read only while state says inUse.
 	acq acquire
 	// first is the handle opened first in the acquire, if it is no statement;
 	// read only while state says firstOpen.
 	first Handle
-	// open are the other transactions and rows that are open, stmts the
-	// prepared statements, each in no order.
-	open, stmts []*Handle
-	// endings are statements whose end is not told yet.
-	endings []*Handle
-	spare   []*Handle
-
-	// What the last sweep saw: the value of calls, and since when. The sweep
-	// that finds a change takes itself for its time, so that idle times are
-	// never too long, and too short by one interval at most.
-	seenCalls uint64
-	activeAt  time.Duration
+	spare []*Handle
 }
 
 type acquire struct {
@@ -209,7 +212,7 @@ func (c *Conn) Closed() {
 	c.stmts, c.endings = nil, nil // gone with the connection, not given back
 	c.mu.Unlock()
 	c.pool.mu.Lock()
-	delete(c.pool.conns, c)
+	c.pool.removeLocked(c)
 	last := len(c.pool.conns) == 0
 	c.pool.mu.Unlock()
 	if last {

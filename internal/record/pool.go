@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ type Pool struct {
 	lastTick atomic.Int64
 
 	mu     sync.Mutex // guards the rest; taken when connections come and go
-	conns  map[*Conn]struct{}
+	conns  []*Conn
 	closed bool
 
 	endMu sync.Mutex // guards ended
@@ -86,7 +87,7 @@ func (r *Registry) PreparePool(name, driver, source string, identity uint64) *Po
 	c := startClock()
 	p := &Pool{
 		ID: r.seq.Add(1), Name: name, Driver: driver, Source: source, Identity: identity,
-		Wall: c.start, tentative: true, reg: r, clock: c, conns: make(map[*Conn]struct{}),
+		Wall: c.start, tentative: true, reg: r, clock: c,
 	}
 	p.Opened.fill(p)
 	if r.asked.Load() > 0 {
@@ -142,7 +143,8 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	}
 	p.mu.Lock()
 	first := len(p.conns) == 0
-	p.conns[c] = struct{}{}
+	c.index = len(p.conns)
+	p.conns = append(p.conns, c)
 	p.mu.Unlock()
 	if first {
 		// The pool is tentative, or one connector serves several *sql.DB: the
@@ -159,11 +161,19 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 func (p *Pool) list() []*Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := make([]*Conn, 0, len(p.conns))
-	for c := range p.conns {
-		out = append(out, c)
+	return slices.Clone(p.conns)
+}
+
+// removeLocked removes a connection, if it is there.
+func (p *Pool) removeLocked(c *Conn) {
+	last := len(p.conns) - 1
+	if c.index > last || p.conns[c.index] != c {
+		return
 	}
-	return out
+	moved := p.conns[last]
+	p.conns[c.index], moved.index = moved, c.index
+	p.conns[last] = nil
+	p.conns = p.conns[:last]
 }
 
 func (p *Pool) noteEnded(e Ended) {
