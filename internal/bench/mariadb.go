@@ -97,7 +97,7 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	if err := fill(ctx, dbs[0]); err != nil {
 		return err
 	}
-	passes := o.passes * 10 / 3
+	passes := 5 * o.passes
 	if o.quick {
 		passes = (o.passes + 2) / 3
 	}
@@ -108,7 +108,7 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 				fmt.Fprintf(stderr, "mariadb: %s, pass %d of %d\n", r.unit, pass, passes)
 			}
 			for _, i := range order(pass, len(names)) {
-				t, err := ask(ctx, dbs[i], r, 10*o.slice)
+				t, err := ask(ctx, dbs[i], r, 3*o.slice)
 				if err != nil {
 					return err
 				}

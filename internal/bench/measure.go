@@ -57,7 +57,6 @@ func measure(db *sql.DB, l load, n int) (sample, error) {
 		done.Go(func() { path[0](path[1:]) })
 	}
 	ready.Wait()
-	runtime.GC() // of other contenders' garbage
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	wall, cpu := time.Now(), cpuTime()

@@ -33,9 +33,9 @@ func (r results) ratio(l load, contender string) []float64 {
 }
 
 // interleave measures every contender under every load, pass after pass; under
-// others than the main ones only in every second pass. Each pass
-// has an order of its own, so that nobody always comes after the same. It tells
-// w how far it is.
+// others than the main ones only in every fourth pass. Each pass has an order
+// of its own, so that nobody always comes after the same. It tells w how far
+// it is.
 func interleave(ctx context.Context, w io.Writer, names []string, subjects map[string]subject, loads []load, passes int, slice time.Duration) (results, error) {
 	n := make(map[string]map[string]int) // by operation and contender
 	out := make(results)
@@ -55,7 +55,7 @@ func interleave(ctx context.Context, w io.Writer, names []string, subjects map[s
 	for pass := range passes {
 		fmt.Fprintf(w, "pass %d of %d\n", pass+1, passes)
 		for _, l := range loads {
-			if pass%2 == 1 && l != mainLoad(l.Op) {
+			if pass%4 != 0 && l != mainLoad(l.Op) {
 				continue
 			}
 			for _, i := range order(pass, len(names)) {
