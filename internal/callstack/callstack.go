@@ -35,8 +35,11 @@ type frame struct {
 // Ended, and safe for concurrent use.
 type Stack struct {
 	frames []frame
-	hash   uint64
-	next   *Stack // in the table's bucket; set before the stack is published
+	// telling is the frame, not the innermost, that best tells the stack from
+	// others: the first one outside of database/sql.
+	telling int
+	hash    uint64
+	next    *Stack // in the table's bucket; set before the stack is published
 	// Shared is set if every capture of the stack gives this Stack. It isn't
 	// once the table is full: then nothing can be counted by it.
 	Shared bool
@@ -74,7 +77,24 @@ func newStack(frames []frame, hash uint64) *Stack {
 	s := &Stack{frames: slices.Clone(frames), hash: hash}
 	// The origin is needed at once, the frames by reports only.
 	s.Origin = originOf(expand(s.frames))
+	s.telling = telling(s.frames)
 	return s
+}
+
+func telling(frames []frame) int {
+	seen := false
+	for i, f := range frames {
+		sql := false
+		if f := runtime.FuncForPC(f.pc - 1); f != nil {
+			// By its entry, as the function may be inlined into the caller's.
+			sql = packageOf(runtime.FuncForPC(f.Entry()).Name()) == sqlPackage
+		}
+		if seen && !sql {
+			return i
+		}
+		seen = seen || sql
+	}
+	return min(1, len(frames)-1)
 }
 
 // Table interns stacks: equal frames give the same *Stack. The zero value is
@@ -87,7 +107,7 @@ type Table struct {
 
 	// recent is where a stack is looked for first: by the position of its
 	// innermost frame, which tells most ways through a program apart.
-	recent [512]recent
+	recent [256]recent
 	turn   atomic.Uint32 // whose turn it is to be replaced in a full recent
 
 	buckets  [4096]atomic.Pointer[Stack] // by hash; each a list, the latest first
@@ -97,7 +117,7 @@ type Table struct {
 	n  int
 }
 
-type recent [4]atomic.Pointer[Stack]
+type recent [8]atomic.Pointer[Stack]
 
 var seed = maphash.MakeSeed()
 
@@ -107,11 +127,11 @@ func (t *Table) Capture() *Stack {
 		return t.search(nil)
 	}
 	height, caller := position()
-	r := &t.recent[(uint64(height)^uint64(caller)<<8)*0x9e3779b97f4a7c15>>55]
+	r := &t.recent[(uint64(height)^uint64(caller)<<8)*0x9e3779b97f4a7c15>>56]
 	for i := range r {
 		if s := r[i].Load(); s == nil {
 			break
-		} else if match(&s.frames[0], len(s.frames)) {
+		} else if match(&s.frames[0], len(s.frames), s.telling) {
 			return s
 		}
 	}

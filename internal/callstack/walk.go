@@ -29,7 +29,8 @@ func walk(frames *[maxWalk]frame) int
 // upper end of its new place.)
 func position() (height, caller uintptr)
 
-// match reports whether walk would store just these n frames, at least two.
+// match reports whether walk would store just these n frames, at least two. It
+// compares the one numbered first, not 0, before all others.
 //
 // The frames' size is the functions' and doesn't change. So when the caller
 // comes the same way again, each frame pointer can be looked for where it was
@@ -37,4 +38,4 @@ func position() (height, caller uintptr)
 // can load the next, that's as many loads as the processor can do at a time.
 //
 //go:noescape
-func match(frames *frame, n int) bool
+func match(frames *frame, n, first int) bool

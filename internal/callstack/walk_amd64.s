@@ -53,17 +53,27 @@ TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
 	MOVQ AX, caller+8(FP)
 	RET
 
-// func match(frames *frame, n int) bool
+// func match(frames *frame, n, first int) bool
 //
-// Two frames a turn, sixteen bytes of each at once.
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
+// Four frames a turn, sixteen bytes of each at once.
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	MOVQ frames+0(FP), SI
 	MOVQ n+8(FP), CX
+	MOVQ first+16(FP), AX
 	MOVQ (TLS), R8
 	MOVQ 0(R8), R9   // g.stack.lo
 	MOVQ 8(R8), R10  // g.stack.hi
 	CMPQ BP, R9
 	JCS  differs
+	SHLQ $4, AX
+	ADDQ SI, AX
+	MOVQ -16(AX), BX
+	LEAQ 16(BP)(BX*1), DX
+	CMPQ DX, R10
+	JHI  differs
+	MOVQ 8(AX), AX
+	CMPQ AX, 8(BP)(BX*1)
+	JNE  differs
 	DECQ CX
 	MOVQ CX, R11
 	SHLQ $4, R11
@@ -75,45 +85,60 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
 	MOVQ BP, X0
 	PCMPEQL X1, X1   // what is equal so far
 	PCMPEQL X2, X2
-	MOVQ BP, BX
-	TESTQ $1, CX
-	JEQ  even
-	MOVOU (SI), X3
-	MOVOU (BX), X4
-	MOVQ (SI), BX
-	PADDQ X0, X3
-	ADDQ BP, BX
-	PCMPEQL X4, X3
-	ADDQ $16, SI
-	PAND X3, X1
+	XORL BX, BX      // the frame's place, relative to BP
+	SUBQ $4, CX
+	JCS  rest
 
-even:
-	CMPQ SI, R11
-	JEQ  outermost
-
-two:
+four:
 	MOVOU (SI), X3
-	MOVOU (BX), X4
+	MOVOU (BP)(BX*1), X4
 	MOVQ (SI), BX
 	MOVOU 16(SI), X5
 	MOVOU (BP)(BX*1), X6
 	MOVQ 16(SI), BX
+	MOVOU 32(SI), X7
+	MOVOU (BP)(BX*1), X8
+	MOVQ 32(SI), BX
+	MOVOU 48(SI), X9
+	MOVOU (BP)(BX*1), X10
+	MOVQ 48(SI), BX
 	PADDQ X0, X3
 	PADDQ X0, X5
+	PADDQ X0, X7
+	PADDQ X0, X9
 	PCMPEQL X4, X3
 	PCMPEQL X6, X5
-	ADDQ BP, BX
-	ADDQ $32, SI
+	PCMPEQL X8, X7
+	PCMPEQL X10, X9
+	PAND X5, X3
+	PAND X9, X7
 	PAND X3, X1
-	PAND X5, X2
+	PAND X7, X2
+	ADDQ $64, SI
+	SUBQ $4, CX
+	JCC  four
+
+rest:
 	CMPQ SI, R11
-	JNE  two
+	JEQ  outermost
+
+one:
+	MOVOU (SI), X3
+	MOVOU (BP)(BX*1), X4
+	MOVQ (SI), BX
+	PADDQ X0, X3
+	PCMPEQL X4, X3
+	ADDQ $16, SI
+	PAND X3, X1
+	CMPQ SI, R11
+	JNE  one
 
 outermost:
 	PAND X2, X1
 	PMOVMSKB X1, AX
 	CMPL AX, $0xffff
 	JNE  differs
+	ADDQ BP, BX
 	MOVQ 8(BX), AX
 	CMPQ AX, 8(SI)
 	JNE  differs
@@ -133,9 +158,9 @@ outermost:
 	JEQ  same
 
 differs:
-	MOVB $0, ret+16(FP)
+	MOVB $0, ret+24(FP)
 	RET
 
 same:
-	MOVB $1, ret+16(FP)
+	MOVB $1, ret+24(FP)
 	RET

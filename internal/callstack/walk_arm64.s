@@ -47,14 +47,25 @@ TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
 	MOVD R4, caller+8(FP)
 	RET
 
-// func match(frames *frame, n int) bool
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-17
+// func match(frames *frame, n, first int) bool
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	MOVD frames+0(FP), R0
 	MOVD n+8(FP), R1
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
 	CMP  R29, R2
 	BHI  differs
+	MOVD first+16(FP), R4
+	ADD  R4<<4, R0, R4
+	MOVD -16(R4), R5
+	ADD  R29, R5
+	ADD  $16, R5, R6
+	CMP  R3, R6
+	BHI  differs
+	MOVD 8(R5), R6
+	MOVD 8(R4), R7
+	CMP  R6, R7
+	BNE  differs
 	SUB  $1, R1, R4
 	ADD  R4<<4, R0, R4 // the outermost of the frames
 	MOVD -16(R4), R5
@@ -95,10 +106,10 @@ one:
 	CBZ  R7, same
 
 differs:
-	MOVB ZR, ret+16(FP)
+	MOVB ZR, ret+24(FP)
 	RET
 
 same:
 	MOVD $1, R7
-	MOVB R7, ret+16(FP)
+	MOVB R7, ret+24(FP)
 	RET

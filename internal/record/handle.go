@@ -191,10 +191,12 @@ func (c *Conn) endLocked(h *Handle) {
 // settleLocked tells the ends of statements after which the connection wasn't
 // closed: all but those of the acquire, 0 for none.
 func (c *Conn) settleLocked(butOf uint64) {
-	rest := c.endings[:0]
-	for _, h := range c.endings {
+	kept := 0
+	for i, h := range c.endings {
+		c.endings[i] = nil
 		if h.endedIn == butOf {
-			rest = append(rest, h)
+			c.endings[kept] = h
+			kept++
 			continue
 		}
 		h.Stack.Ended.Add(1)
@@ -204,8 +206,7 @@ func (c *Conn) settleLocked(butOf uint64) {
 		}
 		c.recycle(h)
 	}
-	clear(c.endings[len(rest):])
-	c.endings = rest
+	c.endings = c.endings[:kept]
 }
 
 func (c *Conn) listOf(kind Kind) *[]*Handle {
