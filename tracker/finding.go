@@ -111,11 +111,24 @@ type Snapshot struct {
 	Ended  []Ended
 	Totals Totals
 	// Thresholds are the ones in force, by kind; 0 means never overdue.
-	Thresholds map[Kind]time.Duration
-	// UntrackedStacks counts call stacks that were not shared because the
-	// table of stacks was full; reports stay complete, memory grows.
-	UntrackedStacks uint64
-	LeakProfile     LeakProfile
+	Thresholds  map[Kind]time.Duration
+	Beyond      Beyond
+	LeakProfile LeakProfile
+}
+
+// Beyond counts what was past the limits that keep a tracker's memory bounded.
+// All are zero in nearly every program.
+type Beyond struct {
+	// Stacks were captured while the table of stacks was full. The handles
+	// are reported like others, but each keeps a stack of its own, and
+	// statements and DBs opened there are not watched for growth.
+	Stacks uint64
+	// Statements were prepared on a connection that had 10,000 already. They
+	// are not recorded.
+	Statements uint64
+	// Findings are in the snapshot, but observers were not told, as they were
+	// told of 1,000 others that are not over.
+	Findings int
 }
 
 // LeakProfile tells how the goroutine-leak profile of the runtime was used, by

@@ -15,10 +15,10 @@ import (
 func (t *Tracker) Snapshot() Snapshot {
 	cfg := t.cfg.Load()
 	s := Snapshot{
-		TakenAt:         time.Now(),
-		Since:           t.started,
-		UntrackedStacks: t.reg.Stacks.Overflow(),
-		LeakProfile:     leakProfile(),
+		TakenAt:     time.Now(),
+		Since:       t.started,
+		Beyond:      Beyond{Stacks: t.reg.Stacks.Overflow(), Statements: t.reg.Unlisted()},
+		LeakProfile: leakProfile(),
 		Thresholds: map[Kind]time.Duration{
 			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
@@ -52,6 +52,13 @@ func (t *Tracker) Snapshot() Snapshot {
 		s.Ended = append(s.Ended, e)
 	}
 	s.Totals = t.totals
+	if len(t.active) >= maxActive {
+		for key := range groups {
+			if t.active[key] == nil {
+				s.Beyond.Findings++
+			}
+		}
+	}
 	t.mu.Unlock()
 
 	alarmed := make(map[record.ID]bool)

@@ -90,7 +90,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	if (unproven(views) || t.dbsGrow.Load()) && t.proveInTime(cfg) {
 		views = p.Sweep(cfg.policy, concernsSweep)
 	}
-	over := p.TakeEnded()
+	over, more := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
 	var due []record.View
@@ -104,6 +104,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.totals.Recovered += uint64(more)
 	merge(alarms, t.growth.count(p, stmts, minStmts))
 	again = t.note(alarms)
 	events = t.merge(cfg, p, alarms, reported, over, now)

@@ -54,6 +54,10 @@ type Handle struct {
 	stuck       *Stuck
 }
 
+// maxStmts bounds the statements that are recorded of a connection. MySQL has
+// 16,382 of a whole server as its own limit.
+const maxStmts = 10_000
+
 // Anchor ties the object that database/sql holds to its record. It is
 // embedded in the wrapper of rows, transactions and statements.
 type Anchor struct {
@@ -107,6 +111,10 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 		return
 	}
 	c.fresh = false
+	if len(c.stmts) >= maxStmts && kind == KindStmt {
+		c.pool.reg.unlisted.Add(1)
+		return
+	}
 	c.seq++
 	c.mu.Lock()
 	if len(c.endings) > 0 {

@@ -52,8 +52,9 @@ type Pool struct {
 	conns  []*Conn
 	closed bool
 
-	endMu sync.Mutex // guards ended
+	endMu sync.Mutex // guards the rest
 	ended []Ended
+	more  int // ended, but not in ended
 }
 
 // Ended is a handle that had been reported and was given back.
@@ -180,17 +181,19 @@ func (p *Pool) noteEnded(e Ended) {
 	p.endMu.Lock()
 	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, e)
+	} else {
+		p.more++
 	}
 	p.endMu.Unlock()
 	p.arm()
 }
 
 // TakeEnded returns the reported handles that were given back since it was
-// last called.
-func (p *Pool) TakeEnded() []Ended {
+// last called, and how many more there were than it has room for.
+func (p *Pool) TakeEnded() (ended []Ended, more int) {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	out := p.ended
-	p.ended = nil
-	return out
+	ended, more = p.ended, p.more
+	p.ended, p.more = nil, 0
+	return ended, more
 }

@@ -56,6 +56,7 @@ type Registry struct {
 	askedLabels atomic.Bool
 	off         atomic.Bool
 	seq         atomic.Uint64
+	unlisted    atomic.Uint64
 
 	mu    sync.Mutex // guards pools
 	pools map[*Pool]struct{}
@@ -80,6 +81,10 @@ func (r *Registry) Off() bool { return r.off.Load() }
 
 // Stop ends recording for good: handles opened from now on are not recorded.
 func (r *Registry) Stop() { r.off.Store(true) }
+
+// Unlisted counts the statements that were not recorded because their
+// connection had too many.
+func (r *Registry) Unlisted() uint64 { return r.unlisted.Load() }
 
 // Pools returns the pools that are open, or closed with connections in use,
 // by ID.

@@ -34,11 +34,18 @@ type Document struct {
 	Totals Totals `json:"totals"`
 	// Thresholds are in seconds, by kind; 0 means never overdue.
 	Thresholds map[string]float64 `json:"thresholds_seconds"`
-	// UntrackedStacks counts call stacks past the limit of shared ones.
-	UntrackedStacks uint64 `json:"untracked_stacks"`
+	// Beyond counts what was past the limits of the tracker's memory.
+	Beyond Beyond `json:"beyond_limits"`
 	// NoLeakProfile tells that this Go has no goroutine-leak profile, without
 	// which dropped transactions and DBs can't be proven.
 	NoLeakProfile bool `json:"no_leak_profile,omitempty"`
+}
+
+// Beyond is that of package tracker.
+type Beyond struct {
+	Stacks     uint64 `json:"stacks"`
+	Statements uint64 `json:"statements"`
+	Findings   int    `json:"findings"`
 }
 
 // Process says which program the document is about.

@@ -135,3 +135,17 @@ func (d Document) ThresholdWords() string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// Words says what was past which limit, in a sentence each.
+func (b Beyond) Words() (out []string) {
+	if b.Stacks > 0 {
+		out = append(out, fmt.Sprintf("The table of call stacks is full: %d stacks were kept without sharing.", b.Stacks))
+	}
+	if b.Statements > 0 {
+		out = append(out, fmt.Sprintf("Not recorded: %d statements of connections that had 10,000 already.", b.Statements))
+	}
+	if b.Findings > 0 {
+		out = append(out, fmt.Sprintf("Without events: %d findings, as 1,000 others are not over.", b.Findings))
+	}
+	return out
+}

@@ -60,15 +60,15 @@ func Snapshot() tracker.Snapshot {
 		Thresholds: map[tracker.Kind]time.Duration{
 			tracker.KindConn: 30 * time.Second, tracker.KindTx: time.Minute, tracker.KindRows: 0,
 		},
-		UntrackedStacks: 2,
-		LeakProfile:     tracker.LeakProfile{Available: true},
+		Beyond:      tracker.Beyond{Stacks: 2, Statements: 1, Findings: 3},
+		LeakProfile: tracker.LeakProfile{Available: true},
 	}
 }
 
 // Quiet is a shop in which nothing is held.
 func Quiet() tracker.Snapshot {
 	s := Snapshot()
-	s.Findings, s.Open, s.Ended, s.Totals, s.UntrackedStacks = nil, nil, nil, tracker.Totals{}, 0
+	s.Findings, s.Open, s.Ended, s.Totals, s.Beyond = nil, nil, nil, tracker.Totals{}, tracker.Beyond{}
 	for i := range s.Pools {
 		p := &s.Pools[i]
 		p.InUse, p.Open, p.Overdue, p.Leaked, p.Closed = 0, nil, 0, 0, false
