@@ -3,8 +3,8 @@
 // the wrapped driver; package tracker reads it.
 //
 // A record never points at an object of the application: not at its *sql.DB,
-// not at a context. Between a query and its Close only the lock of the one
-// connection is taken, which database/sql uses from one goroutine at a time.
+// not at a context. A query on a DB takes no lock; whatever does takes that of
+// its one connection, which database/sql uses from one goroutine at a time.
 //
 // Locks are taken in this order: Registry.mu, Pool.mu, Conn.mu, Pool.endMu.
 package record
