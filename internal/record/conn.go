@@ -238,9 +238,10 @@ func (c *Conn) Use(ctx context.Context, op Op) {
 
 // shares reports whether a handle that is opened now is what the connection
 // was acquired for. Then its stack, at the acquire, was the same from the
-// application down to database/sql.
+// application down to database/sql. Where nobody tells when connections are
+// released, this one may have been in the pool since.
 func (c *Conn) shares() bool {
-	if c.state.own() == 0 {
+	if c.state.own() == 0 || !c.pool.returns.Load() {
 		return false
 	}
 	o := &c.acq.Stack.Origin

@@ -142,11 +142,11 @@ func (l *looker) look(c *Conn) {
 	} else {
 		l.n.Idle++
 	}
+	if root >= 0 && l.views[root].Kind == KindConn && c.maybeReturned(&l.views[root]) {
+		l.views, root = slices.Delete(l.views, root, root+1), -1
+	}
 	for _, h := range c.stmts {
 		l.stmt(h, root)
-	}
-	if root >= 0 && l.views[root].Kind == KindConn && c.maybeReturned(&l.views[root]) {
-		l.views = slices.Delete(l.views, root, root+1)
 	}
 }
 
