@@ -148,8 +148,6 @@ func (c *Conn) begin() {
 	c.state.publish(inUse)
 }
 
-func (c *Conn) inUse() bool { return c.state.load() != 0 }
-
 // Released records that the connection re-entered the pool: whatever was open
 // on it but for statements is over.
 func (c *Conn) Released() {

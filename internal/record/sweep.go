@@ -35,7 +35,7 @@ func (p *Pool) ticked(again bool) {
 	}
 	p.armed.Store(false)
 	// What was acquired or given back meanwhile saw the pool armed.
-	if !p.reg.Off() && p.hasWork() && (!p.clock.bubbled() || p.pending()) {
+	if !p.reg.Off() && p.hasWork() {
 		p.arm()
 	}
 }
@@ -48,31 +48,44 @@ func (p *Pool) sweepOnce() (again bool) {
 			again = !p.reg.Off()
 		}
 	}()
-	before := p.activity()
 	again = p.reg.sweep(p)
-	if p.reg.Off() {
-		return false
-	}
-	if again || !p.hasWork() {
-		return again
-	}
-	// In a bubble, time passes only when everybody waits: sweeping on would
-	// turn a deadlock, which synctest reports, into an endless loop. Once
-	// nothing moves and everything is said, leave it at that.
-	return !p.clock.bubbled() || p.activity() != before || p.pending()
+	return !p.reg.Off() && (again || p.hasWork())
 }
 
-// hasWork reports whether a connection is in use or an end is to be told.
+// hasWork reports whether an end is to be told, or a connection needs to be
+// looked at again.
 func (p *Pool) hasWork() bool {
 	if p.untold() {
 		return true
 	}
+	now := p.now()
 	for _, c := range p.list() {
-		if c.inUse() {
+		if c.hasWork(now) {
 			return true
 		}
 	}
 	return false
+}
+
+// hasWork reports whether the connection is in use, or was while the last sweep
+// looked at it, or before, and that left something to tell or to forget.
+func (c *Conn) hasWork(now time.Duration) bool {
+	state := c.startReading()
+	defer c.stopReading()
+	switch {
+	case len(c.endings) > 0 || state == acquiring:
+		return true
+	case state == 0:
+		return c.reported.Load() || c.first.young != nil
+	case !c.pool.clock.bubbled():
+		return true
+	}
+	// In a bubble, time passes only when everybody waits: sweeping on would
+	// turn a deadlock, which synctest reports, into an endless loop. Once
+	// nothing moves and nothing can become overdue any more, because nobody
+	// used it for a day, leave it at that.
+	const patience = 24 * time.Hour
+	return c.calls.load() != c.seenCalls || now-c.activeAt < patience
 }
 
 // untold reports whether the end of a reported handle is to be told.
@@ -80,31 +93,4 @@ func (p *Pool) untold() bool {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
 	return len(p.ended) > 0
-}
-
-// activity changes when any connection of the pool is used.
-func (p *Pool) activity() (sum uint64) {
-	for _, c := range p.list() {
-		sum += c.calls.load()
-	}
-	return sum
-}
-
-// pending reports whether an end is to be told, or a handle in use may still
-// become overdue: somebody used it in the last day.
-func (p *Pool) pending() bool {
-	if p.untold() {
-		return true
-	}
-	const patience = 24 * time.Hour
-	now := p.now()
-	for _, c := range p.list() {
-		state := c.startReading()
-		waiting := state == acquiring || state != 0 && now-c.activeAt < patience
-		c.stopReading()
-		if waiting {
-			return true
-		}
-	}
-	return false
 }

@@ -139,8 +139,10 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 	}
 	before = r.told
 	r.key, r.told = key, max(before, v.told())
-	// Whoever ends it from now on tells; if he was about to, the next sweep.
-	c.reported.Store(true)
+	if h := v.handle; h == nil || h == &c.first {
+		// Whoever ends it from now on tells; if he was about to, the next sweep.
+		c.reported.Store(true)
+	}
 	return before, true
 }
 
