@@ -154,7 +154,6 @@ func (a *Anchor) Leave() { a.h.conn.Leave() }
 func (a *Anchor) Closed() {
 	h, c, seq := a.h, a.h.conn, a.seq
 	c.Leave()
-	a.seq = 0
 	switch {
 	case seq == 0 || h.seq != seq: // ended with its connection, and serves again
 	case h == &c.first && !c.reported.Load():
@@ -164,6 +163,7 @@ func (a *Anchor) Closed() {
 		c.endLocked(h)
 		c.mu.Unlock()
 	}
+	a.seq = 0 // last: an object that is in use here isn't out of reach
 }
 
 // endLocked notes that h was given back. Of a statement that isn't told yet:
