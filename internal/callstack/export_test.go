@@ -1,6 +1,9 @@
 package callstack
 
-import "runtime"
+import (
+	"runtime"
+	"unsafe"
+)
 
 // Predicts tells that known stacks are found without a walk.
 const Predicts = predicts
@@ -19,3 +22,23 @@ func Both(t *Table) (captured, called []Frame) {
 
 // ForgetHashes leaves the table only where it looks first.
 func ForgetHashes(t *Table) { clear(t.buckets[:]) }
+
+// CaptureAbove captures the stack of its caller while word lies where the
+// outermost function saved the frame pointer of its caller, which it has not.
+//
+//go:noinline
+//go:nocheckptr
+func CaptureAbove(t *Table, word uintptr) *Stack {
+	var buf [maxWalk]frame
+	n := walk(&buf)
+	base := buf[0].next
+	caller := unsafe.Pointer(&buf) // its frame lies above
+	for *(*uintptr)(caller) != uintptr(caller)+buf[1].next-base || *(*uintptr)(unsafe.Add(caller, 8)) != buf[1].pc {
+		caller = unsafe.Add(caller, 8)
+	}
+	saved := (*uintptr)(unsafe.Add(caller, buf[n-2].next-base))
+	old := *saved
+	*saved = word
+	defer func() { *saved = old }()
+	return t.Capture()
+}

@@ -11,14 +11,14 @@ TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-16
 	MOVQ (TLS), R8
 	MOVQ 0(R8), R9   // g.stack.lo
 	MOVQ 8(R8), R10  // g.stack.hi
+	SUBQ $16, R10    // where the last frame may lie
 	XORL CX, CX      // how many are found
 	MOVQ BP, BX
 
 next:
 	CMPQ BX, R9
 	JCS  done
-	LEAQ 16(BX), DX
-	CMPQ DX, R10
+	CMPQ BX, R10
 	JHI  done
 	TESTQ $7, BX
 	JNE  done
@@ -63,6 +63,7 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	MOVQ (TLS), R8
 	MOVQ 0(R8), R9   // g.stack.lo
 	MOVQ 8(R8), R10  // g.stack.hi
+	SUBQ $16, R10    // where the last frame may lie
 	CMPQ BP, R9
 	JCS  differs
 	SHLQ $4, AX
@@ -79,7 +80,7 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	SHLQ $4, R11
 	ADDQ SI, R11     // the outermost of the frames
 	MOVQ -16(R11), AX
-	LEAQ 16(BP)(AX*1), DX
+	LEAQ (BP)(AX*1), DX
 	CMPQ DX, R10     // the frames between lie lower, as they grow
 	JHI  differs
 	MOVQ BP, X0
@@ -148,8 +149,7 @@ outermost:
 	MOVQ 0(BX), DX
 	CMPQ DX, BX
 	JLS  same
-	LEAQ 16(DX), AX
-	CMPQ AX, R10
+	CMPQ DX, R10
 	JHI  same
 	TESTQ $7, DX
 	JNE  same

@@ -10,14 +10,14 @@ TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-16
 	MOVD frames+0(FP), R0
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
+	SUB  $16, R3     // where the last frame may lie
 	MOVD $0, R4      // how many are found
 	MOVD R29, R5
 
 next:
 	CMP  R2, R5
 	BLO  done
-	ADD  $16, R5, R6
-	CMP  R3, R6
+	CMP  R3, R5
 	BHI  done
 	AND  $7, R5, R6
 	CBNZ R6, done
@@ -53,6 +53,7 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	MOVD n+8(FP), R1
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
+	SUB  $16, R3     // where the last frame may lie
 	CMP  R29, R2
 	BHI  differs
 	MOVD first+16(FP), R4
@@ -70,7 +71,6 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	ADD  R4<<4, R0, R4 // the outermost of the frames
 	MOVD -16(R4), R5
 	ADD  R29, R5
-	ADD  $16, R5
 	CMP  R3, R5      // the frames between lie lower, as they grow
 	BHI  differs
 	MOVD R29, R5
@@ -97,8 +97,7 @@ one:
 	// Else it must end here too.
 	CMP  R5, R6
 	BLS  same
-	ADD  $16, R6, R7
-	CMP  R3, R7
+	CMP  R3, R6
 	BHI  same
 	AND  $7, R6, R7
 	CBNZ R7, same

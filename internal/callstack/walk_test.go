@@ -181,6 +181,28 @@ func TestWalkIsWhatRuntimeCallersGives(t *testing.T) {
 	}
 }
 
+func TestGarbageAboveTheOutermostFrame(t *testing.T) {
+	if !callstack.Predicts {
+		t.Skip("not on this system")
+	}
+	for _, word := range []uintptr{0, 1, 8, ^uintptr(0), ^uintptr(7), ^uintptr(15), ^uintptr(23)} {
+		var captured []*callstack.Stack
+		err := onAnotherGoroutine(func() error {
+			var table callstack.Table
+			for range 2 { // the second time the stack is known
+				captured = append(captured, callstack.CaptureAbove(&table, word))
+			}
+			return compare()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if captured[0] != captured[1] || len(captured[0].Frames()) < 3 {
+			t.Errorf("%#x: captured %s and %s", word, lines(captured[0].Frames()), lines(captured[1].Frames()))
+		}
+	}
+}
+
 // TestWalkOverRandomShapes nests shapes at random on many goroutines, while
 // garbage is collected, stacks are copied and goroutines are preempted.
 func TestWalkOverRandomShapes(t *testing.T) {
