@@ -196,8 +196,8 @@ func throughC(buf *[maxWalk]frame) []frame {
 
 func (r *recent) add(s *Stack, turn *atomic.Uint32) {
 	for i := range r {
-		if r[i].CompareAndSwap(nil, s) {
-			return
+		if r[i].CompareAndSwap(nil, s) || r[i].Load() == s {
+			return // by this goroutine or another that met it first
 		}
 	}
 	// Where more stacks than there is room for come in turn, to replace one

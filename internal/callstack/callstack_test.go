@@ -88,6 +88,28 @@ func TestConcurrentCaptures(t *testing.T) {
 	}
 }
 
+func TestNewStackOfManyGoroutinesTakesOnePlace(t *testing.T) {
+	if !callstack.Predicts {
+		t.Skip("not on this system")
+	}
+	for range 200 {
+		var table callstack.Table
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 8 {
+			wg.Go(func() {
+				<-start
+				table.Capture()
+			})
+		}
+		close(start)
+		wg.Wait()
+		if n := callstack.Recent(&table); n != 1 {
+			t.Fatalf("it is in %d places", n)
+		}
+	}
+}
+
 func TestCaptureOfAKnownStackAllocatesNothing(t *testing.T) {
 	var table callstack.Table
 	if n := testing.AllocsPerRun(100, func() { table.Capture() }); n != 0 {

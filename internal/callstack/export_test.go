@@ -23,6 +23,18 @@ func Both(t *Table) (captured, called []Frame) {
 // ForgetHashes leaves the table only where it looks first.
 func ForgetHashes(t *Table) { clear(t.buckets[:]) }
 
+// Recent counts the stacks that are where the table looks first.
+func Recent(t *Table) (n int) {
+	for i := range t.recent {
+		for j := range t.recent[i] {
+			if t.recent[i][j].Load() != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // CaptureAbove captures the stack of its caller while word lies where the
 // outermost function saved the frame pointer of its caller, which it has not.
 //

@@ -22,7 +22,7 @@ import (
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-var rounds = flag.Int("rounds", 3, "how many DBs to open, use from many goroutines, and close meanwhile")
+var rounds = flag.Int("rounds", 8, "how many DBs to open, use from many goroutines, and close meanwhile")
 
 const (
 	workers = 16
