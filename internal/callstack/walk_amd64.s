@@ -69,7 +69,7 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	SHLQ $4, AX
 	ADDQ SI, AX
 	MOVQ -16(AX), BX
-	LEAQ 16(BP)(BX*1), DX
+	LEAQ (BP)(BX*1), DX
 	CMPQ DX, R10
 	JHI  differs
 	MOVQ 8(AX), AX

@@ -60,8 +60,7 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	ADD  R4<<4, R0, R4
 	MOVD -16(R4), R5
 	ADD  R29, R5
-	ADD  $16, R5, R6
-	CMP  R3, R6
+	CMP  R3, R5
 	BHI  differs
 	MOVD 8(R5), R6
 	MOVD 8(R4), R7
