@@ -50,16 +50,29 @@ func (s *growthSeries) step(n, maybe int, ended uint64, least int) bool {
 		last = s.counts[len(s.counts)-1]
 	}
 	switch {
-	case ended != s.ended || n < last:
-		s.counts, s.ended = []int{sure}, ended
+	case ended != s.ended:
+		s.counts, s.ended, s.grows = []int{sure}, ended, false
+	case n < last: // gone with their connection, which is no reason to forgive the rest
+		s.lower(last - n)
 	case sure > last:
 		s.counts = append(s.counts, sure)
 		if len(s.counts) > 8 {
 			s.counts = slices.Delete(s.counts, 0, 1)
 		}
 	}
-	s.grows = sure >= least && len(s.counts) >= growthSteps
+	s.grows = sure >= least && (s.grows || len(s.counts) >= growthSteps)
 	return s.grows
+}
+
+// lower takes n off all counts of the series.
+func (s *growthSeries) lower(n int) {
+	kept := s.counts[:0]
+	for _, c := range s.counts {
+		if c > n {
+			kept = append(kept, c-n)
+		}
+	}
+	s.counts = kept
 }
 
 // count steps the series of the groups, drops those of the pool (nil: of the

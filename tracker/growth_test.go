@@ -1,0 +1,49 @@
+package tracker_test
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"testing"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// TestGrowthOutlivesConnections: statements that go with their connection were
+// not given back, and the others still aren't.
+func TestGrowthOutlivesConnections(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := watch(t)
+		a, b := must[*sql.Conn](t)(w.Conn(tracker.LongLived(ctx, "a test"))), must[*sql.Conn](t)(w.Conn(tracker.LongLived(ctx, "a test")))
+		var stmts []*sql.Stmt
+		for range 6 {
+			for _, c := range []*sql.Conn{a, b, b} {
+				stmts = append(stmts, must[*sql.Stmt](t)(c.PrepareContext(ctx, "select")))
+			}
+			a.Close()
+			b.Close()
+			pass(10 * time.Second)
+			a, b = must[*sql.Conn](t)(w.Conn(tracker.LongLived(ctx, "a test"))), must[*sql.Conn](t)(w.Conn(tracker.LongLived(ctx, "a test")))
+		}
+		grown := w.tracker.Snapshot().Findings
+		if len(grown) != 1 || grown[0].Kind != tracker.KindStmt {
+			t.Fatalf("findings %+v, want the statements", grown)
+		}
+		a.Raw(func(any) error { return driver.ErrBadConn })
+		b.Close()
+		pass(10 * time.Second)
+		left := w.tracker.Snapshot().Findings
+		if len(left) != 1 || left[0].Count >= grown[0].Count || left[0].Count < 8 {
+			t.Errorf("%d statements and then %+v, want fewer", grown[0].Count, left)
+		}
+		for _, s := range stmts {
+			s.Close()
+		}
+		w.Exec("update")
+		pass(time.Minute)
+		if left := w.tracker.Snapshot().Findings; len(left) != 0 {
+			t.Errorf("findings %+v after the statements were closed", left)
+		}
+		w.done(t)
+	})
+}
