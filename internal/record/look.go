@@ -157,6 +157,7 @@ func (l *looker) readActivity() {
 	case l.state == 0:
 		c.tellLocked()
 		c.first.forget()
+		c.acq.terms, c.first.terms = nil, nil // which know of a context's end
 	case l.state&firstOpen == 0 && c.first.key != "": // ended as it was reported
 		c.tellEnd(&c.first.report, c.first.At)
 	}
