@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
@@ -193,7 +194,7 @@ func (r Report) without(a *assertion) Report {
 }
 
 func (a *assertion) ignores(site Frame) bool {
-	text := fmt.Sprintf("%s %s:%d", site.Function, site.File, site.Line)
+	text := callstack.Frame{Function: site.Function, File: site.File, Line: site.Line}.Text()
 	for _, re := range a.sites {
 		if re.MatchString(text) {
 			return true

@@ -1,6 +1,9 @@
 package callstack
 
-import "strings"
+import (
+	"strings"
+	"sync/atomic"
+)
 
 // libraries are packages that applications put between themselves and
 // database/sql: a handle that they open is the application's. Each entry
@@ -65,9 +68,10 @@ type Located struct {
 	// Site is the application's frame in Frames, or the zero Frame.
 	Site Frame
 
-	stack *Stack
-	first int
-	by    *Libraries
+	stack   *Stack
+	first   int
+	by      *Libraries
+	matched atomic.Pointer[matched]
 }
 
 // Frames start with the database/sql method that the application called.
