@@ -20,7 +20,7 @@ func reason(g *group, s State) string {
 	case s == StateOverdue && v.Left:
 		return "still open at the end of scope " + v.Scope
 	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
-		return fmt.Sprintf("idle for %s, threshold %s", words.Duration(v.Idle), words.Duration(v.Threshold))
+		return fmt.Sprintf("idle for %s, threshold %s", words.Duration(v.Idle), threshold(v.Limit))
 	case s == StateOverdue:
 		return fmt.Sprintf("in use for %v, longer than the maximum age", words.Duration(v.Age))
 	case v.Busy != record.OpNone && v.Idle > 0:
@@ -31,6 +31,18 @@ func reason(g *group, s State) string {
 		return "long-lived: " + v.LongLived
 	}
 	return ""
+}
+
+// threshold says also why it isn't that of the kind.
+func threshold(l record.Limit) string {
+	d := words.Duration(l.Threshold)
+	switch {
+	case l.Context:
+		return d + " of the context"
+	case l.Site != nil:
+		return fmt.Sprintf("%s of pattern %s", d, l.Site.Pattern)
+	}
+	return d
 }
 
 func lostReason(v *record.View) string {

@@ -8,8 +8,8 @@ import (
 )
 
 // WithThreshold returns a context with which handles are overdue after d
-// without activity, instead of after the threshold of their kind. 0 means
-// never; a negative d counts as 0.
+// without activity, instead of after the threshold of their kind or site. 0
+// means never; a negative d counts as 0.
 func WithThreshold(ctx context.Context, d time.Duration) context.Context {
 	terms := termsOf(ctx)
 	terms.Threshold, terms.HasThreshold = max(0, d), true

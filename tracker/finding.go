@@ -111,9 +111,11 @@ type Snapshot struct {
 	Ended  []Ended
 	Totals Totals
 	// Thresholds are the ones in force, by kind; 0 means never overdue.
-	Thresholds  map[Kind]time.Duration
-	Beyond      Beyond
-	LeakProfile LeakProfile
+	Thresholds map[Kind]time.Duration
+	// SiteThresholds go before those; of several that match, the last counts.
+	SiteThresholds []SiteThreshold
+	Beyond         Beyond
+	LeakProfile    LeakProfile
 }
 
 // Beyond counts what was past the limits that keep a tracker's memory bounded.

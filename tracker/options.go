@@ -29,6 +29,7 @@ type Option func(*config) error
 // config is replaced as a whole, never changed, once a tracker uses it.
 type config struct {
 	policy    record.Policy
+	sites     []record.SiteLimit // the last one that matches counts
 	observers []Observer
 	libraries *callstack.Libraries
 	// proofs is the shortest time between two proofs that nobody asked for.
@@ -59,16 +60,23 @@ func (c config) with(opts []Option) (*config, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	c.policy.Sites = record.NewSites(c.sites, c.libraries)
 	return &c, nil
 }
 
 // interval is the time between two sweeps of a pool.
 func (c *config) interval() time.Duration {
 	shortest := time.Duration(0)
-	for _, d := range []time.Duration{c.policy.Conn, c.policy.Tx, c.policy.Rows} {
+	consider := func(d time.Duration) {
 		if d > 0 && (shortest == 0 || d < shortest) {
 			shortest = d
 		}
+	}
+	consider(c.policy.Conn)
+	consider(c.policy.Tx)
+	consider(c.policy.Rows)
+	for _, s := range c.sites {
+		consider(s.Threshold)
 	}
 	if shortest == 0 {
 		return maxInterval
@@ -80,7 +88,8 @@ func (c *config) interval() time.Duration {
 // activity before it is overdue. The default is 30 s for KindConn, KindTx and
 // KindRows (KindRow shares that of KindRows); 0 means never. KindDB and
 // KindStmt live as long as the process on purpose and have no threshold: they
-// are reported when they keep growing. [WithThreshold] sets it for one call.
+// are reported when they keep growing. [WithThreshold] sets it for one call,
+// [WithSiteThreshold] for the lines that open the handles.
 func WithKindThreshold(k Kind, d time.Duration) Option {
 	return func(c *config) error {
 		switch {

@@ -23,6 +23,7 @@ func (t *Tracker) Snapshot() Snapshot {
 			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
 		},
+		SiteThresholds: cfg.siteThresholds(),
 	}
 	var alarms, open []record.View
 	pools := t.reg.Pools()

@@ -278,17 +278,16 @@ func (l *looker) roots(open []*Handle) int {
 		self = rows
 		rows.fill(root, l.policy)
 	}
+	byContext := root.Context
 	for _, h := range open {
 		if h == self {
 			continue
 		}
 		root.Children = append(root.Children, h.child())
-		switch t := h.terms; {
-		case t == nil:
-		case t.LongLived != "":
+		if t := h.terms; t != nil && t.LongLived != "" {
 			root.setTerms(l.policy, t) // held on purpose, and so what holds it
-		case t.HasThreshold && h.kind != KindStmt && root.Threshold > 0 && (t.Threshold == 0 || t.Threshold > root.Threshold):
-			root.Threshold = t.Threshold // what holds it may wait for as long
+		} else if inside := l.policy.limit(h.kind, h.Stack, t); inside.outlasts(root.Limit, byContext) {
+			root.Limit = inside // what holds it may wait for as long
 		}
 	}
 	l.judge(root)

@@ -11,24 +11,7 @@ import (
 type Policy struct {
 	Conn, Tx, Rows time.Duration // without activity
 	MaxAge         time.Duration // with or without
-}
-
-func (p Policy) threshold(k Kind, t *Terms) time.Duration {
-	if t != nil && t.LongLived != "" {
-		return 0
-	}
-	if t != nil && t.HasThreshold && k != KindStmt {
-		return t.Threshold
-	}
-	switch k {
-	case KindConn:
-		return p.Conn
-	case KindTx:
-		return p.Tx
-	case KindRows:
-		return p.Rows
-	}
-	return 0
+	Sites          *Sites        // instead of those of the kinds
 }
 
 // View is a copy of one root cause: a handle with what is open inside it, or
@@ -48,8 +31,8 @@ type View struct {
 	// Left: open though the scope that it belongs to is over.
 	Left      bool
 	Age, Idle time.Duration
-	Threshold time.Duration
-	Busy      Op // the driver call in progress
+	Limit
+	Busy Op // the driver call in progress
 	// Overdue: held without activity for longer than its threshold, or
 	// longer than the maximum age. Lost: proven never to be given back, by
 	// the garbage collector unless Stuck is set.
@@ -115,7 +98,7 @@ func (h *Handle) fill(v *View, policy Policy) {
 }
 
 func (v *View) setTerms(policy Policy, t *Terms) {
-	v.Threshold = policy.threshold(v.Kind, t)
+	v.Limit = policy.limit(v.Kind, v.Stack, t)
 	if t != nil {
 		v.terms, v.LongLived = t, t.LongLived
 		v.Scope, v.Labels = t.name(), t.labels
