@@ -17,26 +17,31 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 	s = f.Apply(s)
 	b := builder{queries: queries}
 	d := Document{
-		Schema:        Schema,
-		GeneratedAt:   s.TakenAt,
-		Since:         s.Since,
-		Process:       p,
-		Filter:        f.Values().Encode(),
-		QueriesHidden: !queries,
-		Summary:       summarise(s),
-		Pools:         convert(s.Pools, b.pool),
-		Findings:      convert(s.Findings, b.finding),
-		Open:          convert(s.Open, b.finding),
-		Ended:         convert(s.Ended, b.ended),
-		Totals:        Totals(s.Totals),
-		Thresholds:    map[string]float64{},
-		Beyond:        Beyond(s.Beyond),
-		NoLeakProfile: !s.LeakProfile.Available,
+		Schema:         Schema,
+		GeneratedAt:    s.TakenAt,
+		Since:          s.Since,
+		Process:        p,
+		Filter:         f.Values().Encode(),
+		QueriesHidden:  !queries,
+		Summary:        summarise(s),
+		Pools:          convert(s.Pools, b.pool),
+		Findings:       convert(s.Findings, b.finding),
+		Open:           convert(s.Open, b.finding),
+		Ended:          convert(s.Ended, b.ended),
+		Totals:         Totals(s.Totals),
+		Thresholds:     map[string]float64{},
+		SiteThresholds: convert(s.SiteThresholds, siteThreshold),
+		Beyond:         Beyond(s.Beyond),
+		NoLeakProfile:  !s.LeakProfile.Available,
 	}
 	for k, t := range s.Thresholds {
 		d.Thresholds[k.String()] = seconds(t)
 	}
 	return d
+}
+
+func siteThreshold(t tracker.SiteThreshold) SiteThreshold {
+	return SiteThreshold{Pattern: t.Pattern, Seconds: seconds(t.Threshold)}
 }
 
 // ThisProcess describes the running program.

@@ -34,11 +34,20 @@ type Document struct {
 	Totals Totals `json:"totals"`
 	// Thresholds are in seconds, by kind; 0 means never overdue.
 	Thresholds map[string]float64 `json:"thresholds_seconds"`
+	// SiteThresholds go before those; of several that match, the last counts.
+	SiteThresholds []SiteThreshold `json:"site_thresholds"`
 	// Beyond counts what was past the limits of the tracker's memory.
 	Beyond Beyond `json:"beyond_limits"`
 	// NoLeakProfile tells that this Go has no goroutine-leak profile, without
 	// which dropped transactions and DBs can't be proven.
 	NoLeakProfile bool `json:"no_leak_profile,omitempty"`
+}
+
+// SiteThreshold is that of what is opened at the sites that match a pattern.
+type SiteThreshold struct {
+	Pattern string `json:"pattern"`
+	// Seconds are 0 for never overdue.
+	Seconds float64 `json:"threshold_seconds"`
 }
 
 // Beyond is that of package tracker.

@@ -120,21 +120,27 @@ func (p Pool) OpenList() []string {
 	return list
 }
 
-// ThresholdWords lists the thresholds, e.g. "conn 30s, tx 1m, rows never".
+// ThresholdWords lists the thresholds of the kinds, e.g.
+// "conn 30s, tx 1m, rows never".
 func (d Document) ThresholdWords() string {
 	var list []string
 	for _, k := range Kinds {
-		s, ok := d.Thresholds[k]
-		switch {
-		case !ok, k == "row": // shares that of rows
-		case s > 0:
-			list = append(list, k+" "+words.Duration(Seconds(s)))
-		default:
-			list = append(list, k+" never")
+		if s, ok := d.Thresholds[k]; ok && k != "row" { // shares that of rows
+			list = append(list, k+" "+thresholdWord(s))
 		}
 	}
 	return strings.Join(list, ", ")
 }
+
+func thresholdWord(s float64) string {
+	if s > 0 {
+		return words.Duration(Seconds(s))
+	}
+	return "never"
+}
+
+// Words says the threshold and whose it is, e.g. `10m for jobs\.Export`.
+func (t SiteThreshold) Words() string { return thresholdWord(t.Seconds) + " for " + t.Pattern }
 
 // Words says what was past which limit, in a sentence each.
 func (b Beyond) Words() (out []string) {

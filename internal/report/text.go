@@ -159,6 +159,9 @@ func writeFoot(b *bytes.Buffer, d Document) {
 	if list := d.ThresholdWords(); list != "" {
 		fmt.Fprintf(b, "Thresholds: %s.\n", list)
 	}
+	for _, t := range d.SiteThresholds {
+		fmt.Fprintf(b, "Threshold by site: %s\n", t.Words())
+	}
 	if d.QueriesHidden {
 		b.WriteString("SQL text is hidden from this reader; httpdebug.Allow decides who may see it.\n")
 	}

@@ -60,6 +60,9 @@ func Snapshot() tracker.Snapshot {
 		Thresholds: map[tracker.Kind]time.Duration{
 			tracker.KindConn: 30 * time.Second, tracker.KindTx: time.Minute, tracker.KindRows: 0,
 		},
+		SiteThresholds: []tracker.SiteThreshold{
+			{Pattern: `/jobs\.`, Threshold: 10 * time.Minute}, {Pattern: `\.\(\*Listener\)\.Run`},
+		},
 		Beyond:      tracker.Beyond{Stacks: 2, Statements: 1, Findings: 3},
 		LeakProfile: tracker.LeakProfile{Available: true},
 	}
