@@ -86,6 +86,16 @@ func ExampleTracker_Snapshot() {
 	// Output:
 }
 
+func ExampleWithSiteThreshold() {
+	err := tracker.Default().Configure(
+		tracker.WithSiteThreshold(`^example\.com/shop/jobs\.`, 10*time.Minute), // instead of 30 s
+		tracker.WithSiteThreshold(`\.\(\*Listener\)\.Run `, 0),                 // never
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
 func ExampleLongLived() {
 	var db *sql.DB
 	listen := func(ctx context.Context) error {
