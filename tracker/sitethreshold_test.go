@@ -100,6 +100,8 @@ func TestSiteThreshold(t *testing.T) {
 			2 * time.Minute, "tx", ", threshold 2m of pattern nightly"},
 		{"what holds it may wait for ever", []tracker.Option{site(`helperTx`, 0)}, inTx(ctx),
 			tracker.DefaultThreshold, "rows", ", threshold 30s"},
+		{"what holds it may wait for ever, it for some time", []tracker.Option{site(`helperTx`, 0), site(`nightly`, 10*time.Minute)}, inTx(ctx),
+			10 * time.Minute, "rows", ", threshold 10m of pattern nightly"},
 		{"what holds it has a context of its own", []tracker.Option{site(`nightly`, 0)}, inTx(tracker.WithThreshold(ctx, time.Minute)),
 			time.Minute, "tx", ", threshold 1m of the context"},
 		{"the maximum age stays", []tracker.Option{site(`nightly`, 0), tracker.WithMaxAge(time.Minute)}, nightly,
