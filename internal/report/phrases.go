@@ -142,16 +142,19 @@ func thresholdWord(s float64) string {
 // Words says the threshold and whose it is, e.g. `10m for jobs\.Export`.
 func (t SiteThreshold) Words() string { return thresholdWord(t.Seconds) + " for " + t.Pattern }
 
-// Words says what was past which limit, in a sentence each.
-func (b Beyond) Words() (out []string) {
-	if b.Stacks > 0 {
-		out = append(out, fmt.Sprintf("The table of call stacks is full: %d stacks were kept without sharing.", b.Stacks))
+// Limits says what the document can't tell, in a sentence each.
+func (d Document) Limits() (out []string) {
+	if n := d.Beyond.Stacks; n > 0 {
+		out = append(out, fmt.Sprintf("The table of call stacks is full: %d stacks were kept without sharing.", n))
 	}
-	if b.Statements > 0 {
-		out = append(out, fmt.Sprintf("Not recorded: %d statements of connections that had 10,000 already.", b.Statements))
+	if n := d.Beyond.Statements; n > 0 {
+		out = append(out, fmt.Sprintf("Not recorded: %d statements of connections that had 10,000 already.", n))
 	}
-	if b.Findings > 0 {
-		out = append(out, fmt.Sprintf("Without events: %d findings, as 1,000 others are not over.", b.Findings))
+	if n := d.Beyond.Findings; n > 0 {
+		out = append(out, fmt.Sprintf("Without events: %d findings, as 1,000 others are not over.", n))
+	}
+	if d.NoLeakProfile {
+		out = append(out, "Dropped transactions and DBs are not proven leaked: this Go has no goroutine-leak profile, Go 1.27 has.")
 	}
 	return out
 }

@@ -165,11 +165,8 @@ func writeFoot(b *bytes.Buffer, d Document) {
 	if d.QueriesHidden {
 		b.WriteString("SQL text is hidden from this reader; httpdebug.Allow decides who may see it.\n")
 	}
-	for _, words := range d.Beyond.Words() {
-		fmt.Fprintln(b, words)
-	}
-	if d.NoLeakProfile {
-		b.WriteString("Dropped transactions and DBs are not proven leaked: this Go has no goroutine-leak profile, Go 1.27 has.\n")
+	for _, limit := range d.Limits() {
+		fmt.Fprintln(b, limit)
 	}
 }
 
