@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"testing"
 
 	"github.com/dbleaks-go/dbleaks/internal/fakedriver"
@@ -24,6 +25,7 @@ var diffScenarios = []struct {
 	{"the driver gives neither an object nor an error", diffNothing},
 	{"the driver panics on a Conn", func(r *diffRun) { r.breakConn(fakedriver.Answer{Panic: "driver panic"}) }},
 	{"the driver exits on a Conn", func(r *diffRun) { r.breakConn(fakedriver.Answer{Goexit: true}) }},
+	{"a Conn is used without a context", diffNoContext},
 	{"the pool connects by itself", diffOpener},
 	{"the driver's own objects", diffRaw},
 	{"recording stops", diffStop},
@@ -164,6 +166,42 @@ func (r *diffRun) breakConn(answer fakedriver.Answer) {
 			}
 			r.fake.Script(rules...)
 			m.call(conn)
+		})
+	}
+}
+
+// diffNoContext passes nil for the context, which works on a Conn where neither
+// database/sql nor the driver looks at it. Elsewhere it panics and keeps the
+// Conn locked: each call gets its own.
+func diffNoContext(r *diffRun) {
+	var none context.Context
+	for _, m := range []struct {
+		name string
+		call func(*sql.Conn) error
+	}{
+		{"ping", func(c *sql.Conn) error { return c.PingContext(none) }},
+		{"exec", func(c *sql.Conn) error {
+			_, err := c.ExecContext(none, "numbers")
+			return err
+		}},
+		{"prepare", func(c *sql.Conn) error {
+			stmt, err := c.PrepareContext(none, "numbers")
+			if err != nil {
+				return err
+			}
+			_, err = stmt.ExecContext(none)
+			return errors.Join(err, stmt.Close())
+		}},
+		{"query", func(c *sql.Conn) error {
+			_, err := c.QueryContext(none, "numbers")
+			return err
+		}},
+	} {
+		r.step(m.name, func() {
+			conn, err := r.db.Conn(context.Background())
+			r.logError(err)
+			r.logError(m.call(conn))
+			r.logError(conn.Close())
 		})
 	}
 }

@@ -17,6 +17,9 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 		`if err := checker.CheckNamedValue(nv); err != driver.ErrSkip {
 			return err
 		}`},
+	{"context needed to prepare", "stmt.go", `		ctx = context.Background()
+`, `		panic("no context")
+`},
 	{"number of inputs unknown", "stmt.go", `return s.inner.NumInput()`, `return -1`},
 	{"statement not closed", "stmt.go", `return s.inner.Close()`, `return nil`},
 	{"error of a statement's close swallowed", "stmt.go", `return s.inner.Close()`, `s.inner.Close()
