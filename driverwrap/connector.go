@@ -25,7 +25,7 @@ func WrapConnector(c driver.Connector, opts ...Option) driver.Connector {
 	if o.tracker == nil {
 		return inner
 	}
-	return &connector{inner: inner, options: o, pool: o.preparePool(inner.Driver())}
+	return &connector{inner: inner, options: o, pool: o.preparePool(subject(inner))}
 }
 
 // takeOff returns the bare connector of one that may be wrapped already, and
@@ -51,12 +51,16 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec := c.pool.Connected(ctx)
+	return recordConn(inner, c.pool.Connected(ctx)), nil
+}
+
+// recordConn returns the connection as it is to be used.
+func recordConn(inner driver.Conn, rec *record.Conn) driver.Conn {
 	if own := ownConn(inner); own != nil {
 		own.moveTo(rec) // a wrapper of another's is in between
-		return inner, nil
+		return inner
 	}
-	return wrapConn(inner, rec), nil
+	return wrapConn(inner, rec)
 }
 
 // Driver returns the bare driver: what (*sql.DB).Driver gives is often

@@ -47,12 +47,27 @@ var ruleMutations = []mutation{
 	{"a DB for a wrapped driver's own DB", "open.go", `return nil, wrappedAlready{w}`, `_ = wrappedAlready{w}`},
 	{"sql.Open not recognised", "open.go", `sqlOpenFunction = "database/sql.Open"`, `sqlOpenFunction = "database/sql.OpenDB"`},
 	{"everybody taken for sql.Open", "open.go", `calledBy(sqlOpenFunction, func(string) bool { return false })`, `w != nil`},
-	{"DB of a connector expected", "connector.go", `o.preparePool(inner.Driver())`, `o.openPool(inner.Driver())`},
+	{"DB of a connector expected", "connector.go", `o.preparePool(subject(inner))`, `o.openPool(subject(inner))`},
 	{"record in another's wrapper kept", "unwrap.go", `if rec != nil {`, `if rec != nil && c == nil {`},
-	{"record in another's wrapper not found", "connector.go", `own != nil {`, `own != nil && c == nil {`},
+	{"record in another's wrapper not found", "connector.go", `own != nil {`, `own != nil && rec == nil {`},
 	{"counters of database/sql not shown", "open.go", `return db.Stats(), true`, `return sql.DBStats{}, false`},
 	{"pool of a lone connection left", "open.go", `	pool.Close()
 `, ``},
+	{"connection opened alone recorded again", "open.go", `recordConn(inner, `, `wrapConn(inner, `},
+	{"panic of a connector's Driver passed on", "open.go", `	defer func() { recover() }()
+`, ``},
+	{"connector that tells no driver not named", "open.go", `	if d := driverOf(c); d != nil {
+		return d
+	}
+	return c`, `	return driverOf(c)`},
+	{"driver that nobody tells used", "open.go", `	if d == nil {
+`, `	if false {
+`},
+	{"DB that wasn't asked for left open", "open.go", `	bare.Close() //`, `	//`},
+	{"error about a DB that wasn't asked for", "open.go", `	bare.Close() //`, `	if err := bare.Close(); err != nil {
+		return nil, err
+	}
+	//`},
 	{"nil connector not seen", "connector.go", `r.Kind() == reflect.Pointer && r.IsNil()`, `r.Kind() == reflect.Invalid`},
 	{"bare connection idle", "unwrap.go", `own.rec.Enter(record.OpRaw)`, `own.rec.Leave()`},
 	{"broken bare connection kept", "unwrap.go", `return errors.Join(err, driver.ErrBadConn)`, `return err`},

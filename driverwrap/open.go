@@ -59,7 +59,10 @@ func (o options) with(opts []Option) options {
 // Open is [sql.Open] with the driver wrapped. Its errors are those of
 // sql.Open. The only way to a registered driver is a DB, whose Driver method
 // tells it; that DB is closed unused, and a driver that makes connectors
-// ([driver.DriverContext]) is then asked for a second one.
+// ([driver.DriverContext]) is then asked for a second one. It is also an error
+// if such a connector tells no driver; and if it tells another than the
+// registered one, the other is what is wrapped. Use [Register] or [OpenDB] for
+// these.
 func Open(driverName, dsn string, opts ...Option) (*sql.DB, error) {
 	opts = append([]Option{withSource(driverName, dsn)}, opts...)
 	bare, err := sql.Open(driverName, dsn)
@@ -70,9 +73,10 @@ func Open(driverName, dsn string, opts ...Option) (*sql.DB, error) {
 	if err != nil || o.tracker == nil {
 		return bare, err
 	}
-	d := bare.Driver()
-	if err := bare.Close(); err != nil {
-		return nil, fmt.Errorf("driverwrap: driver %q: closing the unused DB that it was found through: %w", driverName, err)
+	d := driverOf(bare)
+	bare.Close() // an error would be about a connector that the application never had
+	if d == nil {
+		return nil, fmt.Errorf("driverwrap: driver %q can't be found: its connector doesn't tell it; wrap the connector with OpenDB", driverName)
 	}
 	return open(d, o)
 }
@@ -91,14 +95,14 @@ func OpenDB(c driver.Connector, opts ...Option) *sql.DB {
 		return sql.OpenDB(nilConnector{})
 	}
 	inner, o := takeOff(c, opts)
-	return openDB(inner, inner.Driver(), o)
+	return openDB(inner, subject(inner), o)
 }
 
-func openDB(inner driver.Connector, d driver.Driver, o options) *sql.DB {
+func openDB(inner driver.Connector, of any, o options) *sql.DB {
 	if o.tracker == nil {
 		return sql.OpenDB(inner)
 	}
-	c := &connector{inner: inner, options: o, pool: o.openPool(d)}
+	c := &connector{inner: inner, options: o, pool: o.openPool(of)}
 	c.pool.Watch(&c.anchor)
 	db := sql.OpenDB(c)
 	// Weak: a DB that is dropped must stay collectable.
@@ -153,7 +157,7 @@ func (w *wrapped) Open(dsn string) (driver.Conn, error) {
 		return nil, err
 	}
 	pool := w.source(dsn).openPool(w.inner)
-	c := wrapConn(inner, pool.Connected(context.Background()))
+	c := recordConn(inner, pool.Connected(context.Background()))
 	pool.Close()
 	return c, nil
 }
@@ -206,21 +210,38 @@ func bareConnector(d driver.Driver, dsn string) (driver.Connector, error) {
 	return dsnConnector{dsn: dsn, driver: d}, nil
 }
 
+// subject is what a report names: the driver of a connector, or the connector
+// itself if that doesn't tell.
+func subject(c driver.Connector) any {
+	if d := driverOf(c); d != nil {
+		return d
+	}
+	return c
+}
+
+// driverOf returns the driver that a connector tells, or that of a DB; nil if
+// there is none. database/sql never asks on its own account, so a method that
+// nobody ever wrote, and that panics, may have gone unnoticed until now.
+func driverOf(c interface{ Driver() driver.Driver }) (d driver.Driver) {
+	defer func() { recover() }()
+	return c.Driver()
+}
+
 // openPool records a DB.
-func (o options) openPool(d driver.Driver) *record.Pool {
-	return o.tracker.Recorder().OpenPool(o.describe(d))
+func (o options) openPool(of any) *record.Pool {
+	return o.tracker.Recorder().OpenPool(o.describe(of))
 }
 
 // preparePool records what may become a DB.
-func (o options) preparePool(d driver.Driver) *record.Pool {
-	return o.tracker.Recorder().PreparePool(o.describe(d))
+func (o options) preparePool(of any) *record.Pool {
+	return o.tracker.Recorder().PreparePool(o.describe(of))
 }
 
 // describe returns what is recorded of a pool.
-func (o options) describe(d driver.Driver) (name, driverName, source string, identity uint64) {
+func (o options) describe(of any) (name, driverName, source string, identity uint64) {
 	driverName = o.driverName
 	if driverName == "" {
-		driverName = fmt.Sprintf("%T", d)
+		driverName = fmt.Sprintf("%T", of)
 	}
 	source = redact(o.dsn)
 	switch {
