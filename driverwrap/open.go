@@ -16,7 +16,8 @@ import (
 
 // An Option changes how a driver is wrapped. What is wrapped already keeps the
 // options it has where none of the same kind is given. With a wrapper of
-// another package in between, the outer one records, by its own options.
+// another package in between, the outer one records, by its own options; but
+// if [Unwrap] can't take that wrapper off, both do, each for itself.
 type Option func(*options)
 
 type options struct {
