@@ -17,9 +17,6 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 		`if err := checker.CheckNamedValue(nv); err != driver.ErrSkip {
 			return err
 		}`},
-	{"context needed to prepare", "stmt.go", `		ctx = context.Background()
-`, `		panic("no context")
-`},
 	{"number of inputs unknown", "stmt.go", `return s.inner.NumInput()`, `return -1`},
 	{"statement not closed", "stmt.go", `return s.inner.Close()`, `return nil`},
 	{"error of a statement's close swallowed", "stmt.go", `return s.inner.Close()`, `s.inner.Close()
@@ -109,7 +106,7 @@ var txMutations = []mutation{
 	{"discarded after every cancelled transaction", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if true {`},
 	{"kept without a Validator", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if c.resetter == nil {`},
 	{"kept without a SessionResetter", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if c.valid == nil {`},
-	{"discarded after every rollback", "tx.go", `if discard := contextEnded(); discard {`, `if contextEnded(); t.tx != nil {`},
+	{"discarded after every rollback", "tx.go", `if contextEnded() {`, `if contextEnded(); t.tx != nil {`},
 	{"statements left open after a cancelled transaction", "tx.go", `return target == driver.ErrBadConn && !calledBy`,
 		`return target == driver.ErrBadConn || calledBy`},
 	{"statements closed on a broken connection", "tx.go", `func (d discarded) Unwrap() error { return d.err }`, ``},

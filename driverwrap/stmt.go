@@ -30,9 +30,6 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
 	s := &stmt{inner: inner, conn: c, text: query}
-	if ctx == nil { // on a Conn, that's between the application and the driver
-		ctx = context.Background()
-	}
 	c.rec.Stmt(ctx, &s.Anchor, query)
 	//lint:ignore SA1019 database/sql still honours it
 	if cc, ok := inner.(driver.ColumnConverter); ok {

@@ -44,7 +44,10 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, err
 	case opts.ReadOnly:
 		return nil, errors.New("sql: driver does not support read-only transactions")
 	}
-	t, err := c.inner.Begin() //lint:ignore SA1019 what database/sql calls for a driver without ConnBeginTx
+	if ctx.Done() == nil {
+		return c.inner.Begin() //lint:ignore SA1019 what database/sql calls for a driver without ConnBeginTx
+	}
+	t, err := c.inner.Begin() //lint:ignore SA1019 likewise
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func (t *tx) Rollback() error {
 type discardingTx struct{ *tx }
 
 func (t discardingTx) Rollback() error {
-	if discard := contextEnded(); discard {
+	if contextEnded() {
 		return discarded{t.tx.Rollback()}
 	}
 	return t.tx.Rollback()

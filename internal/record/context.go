@@ -61,8 +61,12 @@ func WithTerms(ctx context.Context, t Terms) context.Context {
 	return context.WithValue(ctx, termsKey{}, &t)
 }
 
-// TermsOf returns what ctx carries; nil if nothing.
+// TermsOf returns what ctx carries; nil if nothing. Without a context, which is
+// a matter between the application and the driver, that's nothing.
 func TermsOf(ctx context.Context) *Terms {
+	if ctx == nil {
+		return nil
+	}
 	t, _ := ctx.Value(termsKey{}).(*Terms)
 	return t
 }
