@@ -78,6 +78,10 @@ type Conn struct {
 	open, stmts []*Handle
 	// endings are statements whose end is not told yet.
 	endings []*Handle
+	// ended is how many statements of the line endedOf were closed and are not
+	// counted there yet.
+	ended   uint64
+	endedOf *callstack.Stack
 	// acq says who acquired the connection; read only while state says inUse.
 	acq acquire
 	// first is the handle opened first in the acquire, if it is no statement;
@@ -190,7 +194,7 @@ func (c *Conn) tellLocked() {
 
 func (c *Conn) tellEnd(r *report, openedAt time.Duration) {
 	if r.key != "" {
-		c.pool.noteEnded(c.ended(r.key, openedAt))
+		c.pool.noteEnded(c.endOf(r.key, openedAt))
 	}
 	*r = report{}
 }
@@ -203,6 +207,7 @@ func (c *Conn) Closed() {
 	}
 	c.releaseLocked()
 	c.settleLocked(c.acq.seq)
+	c.flushEndsLocked()
 	for _, h := range c.stmts {
 		h.terms.ended()
 		h.seq = 0 // so that a late Close finds it ended
@@ -246,8 +251,8 @@ func (c *Conn) shares() bool {
 	return o.Transient || c.fresh && o.Method == callstack.MethodBegin
 }
 
-// ended describes the end of a reported handle.
-func (c *Conn) ended(key Key, openedAt time.Duration) Ended {
+// endOf describes the end of a reported handle.
+func (c *Conn) endOf(key Key, openedAt time.Duration) Ended {
 	now := c.pool.now()
 	return Ended{Key: key, Held: max(0, now-openedAt), At: now}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 	"weak"
 
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
+
 	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
@@ -207,7 +209,7 @@ func (c *Conn) settleLocked(butOf uint64) {
 			kept++
 			continue
 		}
-		h.Stack.Ended.Add(1)
+		c.countEndLocked(h.Stack)
 		if h.key != "" {
 			c.pool.noteEnded(Ended{Key: h.key, Held: max(0, h.endedAt-h.At), At: h.endedAt})
 			h.report = report{}
@@ -215,6 +217,24 @@ func (c *Conn) settleLocked(butOf uint64) {
 		c.recycle(h)
 	}
 	c.endings = c.endings[:kept]
+}
+
+// countEndLocked counts on the connection first, as several goroutines may
+// close statements of one line at a time.
+func (c *Conn) countEndLocked(s *callstack.Stack) {
+	if c.endedOf != s {
+		c.flushEndsLocked()
+		c.endedOf = s
+	}
+	c.ended++
+}
+
+// flushEndsLocked has others see what was counted.
+func (c *Conn) flushEndsLocked() {
+	if c.ended > 0 {
+		c.endedOf.Ended.Add(c.ended)
+		c.ended = 0
+	}
 }
 
 func (c *Conn) listOf(kind Kind) *[]*Handle {

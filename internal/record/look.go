@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math"
 	"slices"
 	"time"
 	"weak"
@@ -35,8 +36,9 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 		p.lastTick.Store(int64(now))
 	}
 	conns := p.list()
-	l := looker{now: now, paused: paused, policy: policy, sweep: sweep}
+	l := looker{now: now, paused: paused, policy: policy, sweep: sweep, maxAged: maxAged}
 	if wanted == nil {
+		l.maxAged = math.MaxInt
 		l.views = make([]View, 0, len(conns))
 	}
 	for _, c := range conns {
@@ -82,6 +84,7 @@ type looker struct {
 	policy      Policy
 	sweep       bool
 	aged        int // handles that were handed over to the garbage collector
+	maxAged     int
 
 	views []View
 	n     Counts
@@ -94,9 +97,9 @@ type looker struct {
 	activeAt time.Duration
 }
 
-// maxAged bounds the weak pointers that a sweep makes, at a quarter of a
-// microsecond each. What is over it is left to the next sweep.
-const maxAged = 20_000
+// maxAged bounds the weak pointers that a sweep by timer makes, as each may take
+// a microsecond. What is over it is left to the next sweep.
+const maxAged = 5_000
 
 // keep drops views past the first ones that nobody wants.
 func (l *looker) keep(first int, wanted func(*View) bool) {
@@ -171,6 +174,7 @@ func (l *looker) readActivity() {
 		return
 	}
 	c.settleLocked(0)
+	c.flushEndsLocked()
 	c.seenCalls = l.calls
 	switch {
 	case l.state == acquiring:
@@ -219,7 +223,7 @@ func (l *looker) collect(open []*Handle) {
 		switch {
 		case h.swept:
 			h.lost = h.kind == KindRows && h.aged.Value() == nil
-		case l.sweep && l.aged < maxAged:
+		case l.sweep && l.aged < l.maxAged:
 			l.aged++
 			h.aged, h.swept = weak.Make(h.young), true
 			h.young = nil
