@@ -99,7 +99,7 @@ type looker struct {
 
 // maxAged bounds the weak pointers that a sweep by timer makes, as each may take
 // a microsecond. What is over it is left to the next sweep.
-const maxAged = 5_000
+const maxAged = 2_000
 
 // keep drops views past the first ones that nobody wants.
 func (l *looker) keep(first int, wanted func(*View) bool) {
