@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
 // Terms are what is known about a handle beyond who opened it when: what its
@@ -114,7 +116,7 @@ func (r *Registry) found(ctx context.Context, carried *Terms) *Terms {
 	}
 	t.Scope, t.guard, t.labels, t.carried = scope, guard, labels, carried
 	if running {
-		t.end = &contextEnd{bubbled: startClock().bubbled()}
+		t.end = &contextEnd{bubbled: reach.Bubbled()}
 		kept := done // a variable of its own: only this one is allocated
 		t.end.done.Store(&kept)
 		if labels == nil {
@@ -159,7 +161,7 @@ func (t *Terms) contextDone() bool {
 	}
 	done := t.end.done.Load()
 	// Reading a bubble's channel from outside of it is fatal.
-	if done == nil || t.end.bubbled != startClock().bubbled() {
+	if done == nil || t.end.bubbled != reach.Bubbled() {
 		return false
 	}
 	select {

@@ -118,14 +118,19 @@ func (l *looker) add() *View {
 	return &l.views[len(l.views)-1]
 }
 
-// judge completes a view.
-func (l *looker) judge(v *View) {
+// complete adds to a view what is the connection's.
+func (l *looker) complete(v *View) {
 	v.Pool, v.conn, v.ID.conn = l.conn.pool, l.conn, l.conn.id
 	v.Age = max(0, l.now-v.At)
 	if !l.active {
 		v.Idle = max(0, l.now-max(l.activeAt, v.At))
 	}
 	v.Busy = Op(l.calls & 0xff)
+}
+
+// judge completes a view, and says whether it is overdue.
+func (l *looker) judge(v *View) {
+	l.complete(v)
 	waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
 	old := l.policy.MaxAge > 0 && v.Kind != KindStmt && v.LongLived == "" && v.Age > l.policy.MaxAge
 	v.Overdue = v.Left || l.state != 0 && (waiting || old)

@@ -101,24 +101,21 @@ func (s *Scope) DBs() []*Pool {
 func (c *Conn) leftOf(s *Scope, views []View, policy Policy, now time.Duration) []View {
 	state := c.startReading()
 	defer c.stopReading()
-	calls := c.calls.load()
+	l := looker{now: now, conn: c, calls: c.calls.load()}
+	l.active = state == acquiring || l.calls != c.seenCalls
+	if !l.active {
+		l.activeAt = c.activeAt
+	}
 	add := func(v View) {
-		v.Pool, v.conn, v.ID.conn = c.pool, c, c.id
-		v.Age = max(0, now-v.At)
-		if state != acquiring && calls == c.seenCalls {
-			v.Idle = max(0, now-max(c.activeAt, v.At))
-		}
-		v.Busy = Op(calls & 0xff)
+		l.complete(&v)
 		views = append(views, v)
 	}
 	var root *View
 	if state&inUse != 0 {
 		var lost []*Handle
-		root, lost = c.rootOf(s, c.openHandles(nil, state), calls, policy)
+		root, lost = c.rootOf(s, c.openHandles(nil, state), l.calls, policy)
 		for _, h := range lost {
-			v := h.view(policy)
-			v.Lost = true
-			add(v)
+			add(h.view(policy))
 		}
 	}
 	for _, h := range c.stmts {
@@ -180,13 +177,6 @@ func (c *Conn) rootOf(s *Scope, open []*Handle, calls uint64, policy Policy) (ro
 		}
 	}
 	return &v, nil
-}
-
-// view describes the acquire as a handle of its own.
-func (a *acquire) view(policy Policy) View {
-	v := View{Mark: a.Mark, ID: ID{seq: a.seq}, Kind: KindConn, Reported: a.key, Left: a.left}
-	v.setTerms(policy, a.terms)
-	return v
 }
 
 // Ending reports whether the handle may be given back at any moment: somebody

@@ -97,6 +97,13 @@ func (h *Handle) fill(v *View, policy Policy) {
 	v.setTerms(policy, h.terms)
 }
 
+// view describes the acquire as a handle of its own.
+func (a *acquire) view(policy Policy) View {
+	v := View{Mark: a.Mark, ID: ID{seq: a.seq}, Kind: KindConn, Reported: a.key, Left: a.left}
+	v.setTerms(policy, a.terms)
+	return v
+}
+
 func (v *View) setTerms(policy Policy, t *Terms) {
 	v.Limit = policy.limit(v.Kind, v.Stack, t)
 	if t != nil {
