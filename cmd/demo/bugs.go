@@ -2,8 +2,8 @@ package main
 
 import (
 	"net/http"
-	"runtime/pprof"
 
+	"github.com/dbleaks-go/dbleaks/internal/reach"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -25,10 +25,10 @@ type bug struct {
 // dropped is the verdict on what nobody can close but database/sql keeps: it
 // takes the goroutine-leak profile to prove it, which Go has since 1.27.
 var dropped = func() tracker.State {
-	if pprof.Lookup("goroutineleak") == nil {
-		return tracker.StateOverdue
+	if reach.Available() {
+		return tracker.StateLeaked
 	}
-	return tracker.StateLeaked
+	return tracker.StateOverdue
 }()
 
 // bugs are all planted leaks, in the order in which they are listed.
