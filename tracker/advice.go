@@ -19,6 +19,10 @@ func reason(g *group, s State) string {
 		return fmt.Sprintf("growing: %s live from this line, none closed", series(g.series))
 	case s == StateOverdue && v.Left:
 		return "still open at the end of scope " + v.Scope
+	case s == StateOverdue && v.Deserted && g.kind == KindConn:
+		return fmt.Sprintf("its context has been over for %s, and nothing has used it for %s", words.Duration(v.ContextOver), words.Duration(v.Idle))
+	case s == StateOverdue && v.Deserted:
+		return fmt.Sprintf("its context has been over for %s, but something keeps database/sql from ending it", words.Duration(v.ContextOver))
 	case s == StateOverdue && v.Idle > v.Threshold && v.Threshold > 0:
 		return fmt.Sprintf("idle for %s, threshold %s", words.Duration(v.Idle), threshold(v.Limit))
 	case s == StateOverdue:

@@ -135,7 +135,6 @@ func stuck(views []record.View) []record.View {
 	for _, v := range views {
 		switch {
 		case !v.ContextDone():
-			v.Detach()
 		case v.LongLived == "" && v.Kind != record.KindStmt && !v.Call() && v.Busy == record.OpNone:
 			out = append(out, v)
 		}
@@ -198,7 +197,6 @@ func (t *Tracker) judge(cfg *config, marked []stray) []Event {
 		s := &marked[i]
 		if !s.Lost && !s.ContextDone() {
 			s.Unreport(s.before)
-			s.Detach()
 			continue
 		}
 		live[s.ID] = s.Leave()

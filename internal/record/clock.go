@@ -27,8 +27,14 @@ func (c clock) bubbled() bool { return c.start == c.start.Round(0) }
 // now is the time on the pool's clock; for callers that don't share it, that
 // of the last sweep.
 func (p *Pool) now() time.Duration {
+	now, _ := p.time()
+	return now
+}
+
+// time is now, and whether the calling goroutine shares the pool's clock.
+func (p *Pool) time() (now time.Duration, shared bool) {
 	if d, ok := p.clock.now(); ok {
-		return d
+		return d, true
 	}
-	return time.Duration(p.lastTick.Load())
+	return time.Duration(p.lastTick.Load()), false
 }

@@ -57,6 +57,7 @@ type Conn struct {
 	seq       uint64
 	fresh     bool // no handle was opened since the acquire
 	firstUsed bool // first was, since the acquire
+	shared    bool // who acquired it shares the pool's time
 
 	// reported is set if the acquire or first was reported: then somebody is to
 	// be told of its end.
@@ -85,13 +86,16 @@ type Conn struct {
 	// acq says who acquired the connection; read only while state says inUse.
 	acq acquire
 	// first is the handle opened first in the acquire, if it is no statement;
-	// read only while state says firstOpen.
+	// read only while state says firstOpen. Its context is the acquire's.
 	first Handle
+	// bind is of an acquire that is watched.
+	bind  binding
 	spare []*Handle
 }
 
 type acquire struct {
 	opening
+	end contextEnd
 	seq uint64
 	report
 }
@@ -102,11 +106,11 @@ type opening struct {
 	terms *Terms
 }
 
-func (o *opening) fill(p *Pool, terms *Terms) {
-	o.Mark.fill(p)
+func (o *opening) fill(p *Pool, terms *Terms) (shared bool) {
 	if o.terms != terms {
 		o.terms = terms
 	}
+	return o.Mark.fill(p)
 }
 
 func newConn(p *Pool) *Conn {
@@ -121,8 +125,8 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.pool.reg.Off() {
 		return
 	}
-	terms := c.pool.terms(ctx) // first, as it calls the application
-	if c.state.own() != 0 {    // a wrapper outside of this one keeps IsValid to itself
+	terms, done := c.pool.terms(ctx), doneOf(ctx) // first, as they call the application
+	if c.state.own() != 0 {                       // a wrapper outside of this one keeps IsValid to itself
 		c.release()
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
@@ -130,9 +134,18 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.reading.Load() || c.reported.Load() {
 		c.awaitReader()
 	}
-	c.acq.fill(c.pool, terms)
+	c.fill(terms, done)
 	c.begin()
 	c.pool.arm()
+}
+
+// fill writes down who acquires the connection, with a context of what terms
+// and channel.
+func (c *Conn) fill(terms *Terms, done <-chan struct{}) {
+	c.shared = c.acq.fill(c.pool, terms)
+	if end := contextEndOf(done, c.shared); c.acq.end != end {
+		c.acq.end = end
+	}
 }
 
 func (c *Conn) awaitReader() {
@@ -149,7 +162,12 @@ func (c *Conn) begin() {
 	c.first.forget()
 	c.fresh, c.firstUsed = true, false
 	c.acq.terms.opened()
-	c.state.publish(inUse)
+	state := uint64(inUse)
+	if c.acq.end.done != nil && c.acq.Stack.Origin.Conn {
+		state |= watched
+		c.bind.begin()
+	}
+	c.state.publish(state)
 }
 
 // Released records that the connection re-entered the pool: whatever was open
@@ -233,8 +251,11 @@ func (c *Conn) Leave() { c.calls.count((c.calls.own() | 0xff) + 1) }
 // connection that the pool opened by itself is handed out unseen: its first
 // driver call is then its acquire.
 func (c *Conn) Use(ctx context.Context, op Op) {
-	if c.state.own() == 0 {
+	switch state := c.state.own(); {
+	case state == 0:
 		c.Acquired(ctx)
+	case state&watched != 0:
+		c.bind.use(ctx)
 	}
 	c.Enter(op)
 }

@@ -3,10 +3,7 @@ package record
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
 // Terms are what is known about a handle beyond who opened it when: what its
@@ -23,23 +20,10 @@ type Terms struct {
 
 	// The rest is found when a handle is opened, and no context carries it.
 
-	guard  *Scope      // the test that the handle belongs to, or nil
-	labels []Label     // what the application calls it
-	end    *contextEnd // of the handle's context, in a scope
+	guard  *Scope  // the test that the handle belongs to, or nil
+	labels []Label // what the application calls it
 	// carried are the terms of the context that these were made from.
 	carried *Terms
-}
-
-// contextEnd knows when a context is over. It doesn't keep it.
-type contextEnd struct {
-	done    atomic.Pointer[<-chan struct{}] // nil once nobody asks any more
-	bubbled bool                            // done is a testing/synctest bubble's
-}
-
-// is reports whether the context's channel is done.
-func (e *contextEnd) is(done <-chan struct{}) bool {
-	p := e.done.Load()
-	return p != nil && *p == done
 }
 
 // Label is a word of the application's about a handle, such as its tenant.
@@ -100,13 +84,10 @@ func (r *Registry) found(ctx context.Context, carried *Terms) *Terms {
 	if scope == nil && guard == nil && labels == nil && (carried == nil || carried.Scope == nil) {
 		return carried
 	}
-	var done <-chan struct{}
-	running := scope != nil && !scope.over.Load()
-	if running {
-		done = ctx.Done()
-		// Most of what a scope opens has the same context.
-		last := scope.last.Load()
-		if labels == nil && last != nil && last.carried == carried && last.guard == guard && last.end.is(done) {
+	shareable := scope != nil && labels == nil
+	if shareable {
+		// Most of what a scope opens has the same terms.
+		if last := scope.last.Load(); last != nil && last.carried == carried && last.guard == guard {
 			return last
 		}
 	}
@@ -115,13 +96,8 @@ func (r *Registry) found(ctx context.Context, carried *Terms) *Terms {
 		*t = *carried
 	}
 	t.Scope, t.guard, t.labels, t.carried = scope, guard, labels, carried
-	if running {
-		t.end = &contextEnd{bubbled: reach.Bubbled()}
-		kept := done // a variable of its own: only this one is allocated
-		t.end.done.Store(&kept)
-		if labels == nil {
-			scope.last.Store(t)
-		}
+	if shareable {
+		scope.last.Store(t)
 	}
 	return t
 }
@@ -151,23 +127,5 @@ func (t *Terms) ended() {
 	if t != nil {
 		t.Scope.count(-1)
 		t.guard.count(-1)
-	}
-}
-
-// contextDone reports whether the context is known to be over.
-func (t *Terms) contextDone() bool {
-	if t == nil || t.end == nil {
-		return false
-	}
-	done := t.end.done.Load()
-	// Reading a bubble's channel from outside of it is fatal.
-	if done == nil || t.end.bubbled != reach.Bubbled() {
-		return false
-	}
-	select {
-	case <-*done:
-		return true
-	default:
-		return false
 	}
 }

@@ -38,6 +38,7 @@ type Handle struct {
 	seq   uint64
 	kind  Kind
 	opening
+	end   contextEnd
 	query string
 	report
 
@@ -98,16 +99,17 @@ func (c *Conn) opened(ctx context.Context, a *Anchor, kind Kind, query string) {
 	h.seq, h.kind, h.query = c.seq, kind, query
 	h.young = a
 	a.seq = c.seq
-	c.state.publish(inUse | firstOpen)
+	c.state.publish(c.state.own() | firstOpen)
 }
 
 // listed records a handle that is not the first of an acquire.
 func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	var o opening
+	shared, done := c.shared, doneOf(ctx)
 	if c.shares() {
 		o = c.acq.opening
 	} else {
-		o.fill(c.pool, c.pool.terms(ctx))
+		shared = o.fill(c.pool, c.pool.terms(ctx))
 	}
 	if kind == KindStmt && !o.Stack.Origin.OpensStmt() {
 		return
@@ -127,6 +129,9 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	if kind != KindStmt {
 		h.young = a
 	}
+	if kind != KindStmt || o.terms != nil && o.terms.Scope != nil { // a statement may outlive its context
+		h.end = contextEndOf(done, shared)
+	}
 	list := c.listOf(kind)
 	h.index = len(*list)
 	*list = append(*list, h)
@@ -143,6 +148,7 @@ func (h *Handle) forget() {
 	if h.swept {
 		h.aged, h.lost, h.swept, h.stuck = weak.Pointer[Anchor]{}, false, false, nil
 	}
+
 }
 
 // Enter records that a driver call on the handle begins.
@@ -249,6 +255,7 @@ func (c *Conn) listOf(kind Kind) *[]*Handle {
 func (c *Conn) recycle(h *Handle) {
 	h.seq = 0
 	h.forget()
+	h.end = contextEnd{}
 	if len(c.spare) < 4 {
 		c.spare = append(c.spare, h)
 	}

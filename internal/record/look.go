@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"time"
-	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
@@ -48,6 +47,9 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 			l.keep(before, wanted)
 		}
 	}
+	if l.soon {
+		p.soon.Store(true)
+	}
 	return l.views, l.n
 }
 
@@ -83,8 +85,9 @@ type looker struct {
 	now, paused time.Duration
 	policy      Policy
 	sweep       bool
-	aged        int // handles that were handed over to the garbage collector
+	aged        int // what was handed over to the garbage collector
 	maxAged     int
+	soon        bool // another sweep is to come soon
 
 	views []View
 	n     Counts
@@ -126,12 +129,16 @@ func (l *looker) complete(v *View) {
 		v.Idle = max(0, l.now-max(l.activeAt, v.At))
 	}
 	v.Busy = Op(l.calls & 0xff)
+	if v.end.over > 0 && (v.Kind != KindConn || l.state&watched != 0 && l.conn.bind.bound()) {
+		v.ContextOver = max(0, l.now-v.end.over)
+	}
 }
 
 // judge completes a view, and says whether it is overdue.
 func (l *looker) judge(v *View) {
 	l.complete(v)
-	waiting := v.Busy == OpNone && v.Threshold > 0 && v.Idle > v.Threshold
+	v.Deserted = l.deserted(v)
+	waiting := v.Busy == OpNone && v.Threshold > 0 && (v.Idle > v.Threshold || v.Deserted)
 	old := l.policy.MaxAge > 0 && v.Kind != KindStmt && v.LongLived == "" && v.Age > l.policy.MaxAge
 	v.Overdue = v.Left || l.state != 0 && (waiting || old)
 }
@@ -144,6 +151,9 @@ func (l *looker) look(c *Conn) {
 	if l.state&inUse != 0 {
 		l.n.InUse++
 		var buf [8]*Handle
+		if l.sweep {
+			l.sweepContexts()
+		}
 		open := c.openHandles(buf[:0], l.state)
 		l.collect(open)
 		root = l.roots(open)
@@ -165,7 +175,8 @@ func (l *looker) readActivity() {
 	case l.state == 0:
 		c.tellLocked()
 		c.first.forget()
-		c.acq.terms, c.first.terms = nil, nil // which know of a context's end
+		c.acq.terms, c.first.terms = nil, nil // which know a scope
+		c.acq.end, c.first.end = contextEnd{}, contextEnd{}
 	case l.state&firstOpen == 0 && c.first.key != "": // ended as it was reported
 		c.tellEnd(&c.first.report, c.first.At)
 	}
@@ -195,6 +206,9 @@ func (l *looker) stmt(h *Handle, root int) {
 	if !isCopy {
 		l.n.Stmts++
 	}
+	if l.sweep && h.end.done != nil {
+		l.sweepEnd(&h.end)
+	}
 	if root >= 0 && l.views[root].Kind != KindRows && h.seq > l.conn.acq.seq {
 		l.views[root].Children = append(l.views[root].Children, h.child())
 		return
@@ -210,109 +224,4 @@ func (l *looker) stmt(h *Handle, root int) {
 // connections are released. root is what holds it.
 func (c *Conn) maybeReturned(root *View) bool {
 	return !c.pool.returns.Load() && !c.acq.Stack.Origin.Conn && root.Busy == OpNone
-}
-
-// openHandles appends the transactions and rows that are open.
-func (c *Conn) openHandles(to []*Handle, state uint64) []*Handle {
-	if state&firstOpen != 0 {
-		c.first.opening = c.acq.opening
-		to = append(to, &c.first)
-	}
-	return append(to, c.open...)
-}
-
-// collect asks the garbage collector about aged rows, and hands over young
-// handles to it in a sweep.
-func (l *looker) collect(open []*Handle) {
-	for _, h := range open {
-		switch {
-		case h.swept:
-			h.lost = h.kind == KindRows && h.aged.Value() == nil
-		case l.sweep && l.aged < l.maxAged:
-			l.aged++
-			h.aged, h.swept = weak.Make(h.young), true
-			h.young = nil
-		}
-	}
-}
-
-// roots adds the root causes on a connection in use. A handle that is proven
-// lost takes the blame alone. Otherwise it is the outermost one, in which the
-// others will end: its index is returned, or -1.
-func (l *looker) roots(open []*Handle) int {
-	c := l.conn
-	lost := false
-	var tx, rows *Handle
-	for _, h := range open {
-		switch {
-		case h.kind == KindTx:
-			l.n.Txs++
-			if tx == nil || h.seq < tx.seq {
-				tx = h
-			}
-		case h.Stack.Origin.Method == callstack.MethodQueryRow:
-			l.n.Row++
-		default:
-			l.n.Rows++
-		}
-		if h.kind == KindRows && (rows == nil || h.seq < rows.seq) {
-			rows = h
-		}
-		lost = lost || h.isLost()
-	}
-	o := &c.acq.Stack.Origin
-	if o.Conn {
-		l.n.Conns++
-	}
-	stuckTx := tx != nil && tx.stuck != nil // and all that is in it
-	if lost && !stuckTx {
-		for _, h := range open {
-			if h.isLost() {
-				v := l.add()
-				h.fill(v, l.policy)
-				l.judge(v)
-			}
-		}
-		return -1
-	}
-	root := l.add()
-	var self *Handle
-	switch {
-	case !stuckTx && (tx == nil && rows == nil || o.Conn):
-		*root = c.acq.view(l.policy)
-	case tx != nil:
-		self = tx
-		tx.fill(root, l.policy)
-	default:
-		self = rows
-		rows.fill(root, l.policy)
-	}
-	byContext := root.Context
-	for _, h := range open {
-		if h == self {
-			continue
-		}
-		root.Children = append(root.Children, h.child())
-		if t := h.terms; t != nil && t.LongLived != "" {
-			root.setTerms(l.policy, t) // held on purpose, and so what holds it
-		} else if inside := l.policy.limit(h.kind, h.Stack, t); inside.outlasts(root.Limit, byContext) {
-			root.Limit = inside // what holds it may wait for as long
-		}
-	}
-	l.judge(root)
-	at := len(l.views) - 1
-	if root.Threshold == 0 { // may be held for ever; what is open inside may not
-		for _, h := range []*Handle{tx, rows} {
-			if h == nil || h == self {
-				continue
-			}
-			v := l.add()
-			h.fill(v, l.policy)
-			if l.judge(v); v.Overdue {
-				break
-			}
-			l.views = l.views[:len(l.views)-1]
-		}
-	}
-	return at
 }

@@ -44,6 +44,8 @@ type Pool struct {
 
 	// armed is set while a timer is under way that will sweep the pool.
 	armed atomic.Bool
+	// soon is set if the next sweep is to come sooner than usual.
+	soon atomic.Bool
 	// lastTick is the pool's time when it was last swept or armed: its age for
 	// readers that don't share its clock.
 	lastTick atomic.Int64
@@ -138,7 +140,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 		return nil
 	}
 	c := newConn(p)
-	c.acq.fill(p, p.terms(ctx))
+	c.fill(p.terms(ctx), doneOf(ctx))
 	if c.acq.Stack.Origin.Method != callstack.MethodOpener {
 		c.begin()
 	}

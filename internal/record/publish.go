@@ -25,4 +25,5 @@ const (
 	acquiring = 1 << iota // acq is being written
 	inUse                 // the connection is out of the pool: acq is valid
 	firstOpen             // first is valid
+	watched               // a Conn was acquired, with a context that can end
 )

@@ -99,12 +99,15 @@ func (r *Registry) Pools() []*Pool {
 	return out
 }
 
-// fill says that it is the calling goroutine, now. It compares before it stores
-// a pointer: the same line opens most of what is opened on a connection, and
-// only stores concern the garbage collector.
-func (m *Mark) fill(p *Pool) {
+// fill says that it is the calling goroutine, now, and reports whether that
+// shares the pool's time. It compares before it stores a pointer: the same line
+// opens most of what is opened on a connection, and only stores concern the
+// garbage collector.
+func (m *Mark) fill(p *Pool) (shared bool) {
 	if s := p.reg.Stacks.Capture(); m.Stack != s {
 		m.Stack = s
 	}
-	m.At, m.Goroutine = p.now(), goid.Get()
+	m.Goroutine = goid.Get()
+	m.At, shared = p.time()
+	return shared
 }

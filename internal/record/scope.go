@@ -101,7 +101,7 @@ func (s *Scope) DBs() []*Pool {
 func (c *Conn) leftOf(s *Scope, views []View, policy Policy, now time.Duration) []View {
 	state := c.startReading()
 	defer c.stopReading()
-	l := looker{now: now, conn: c, calls: c.calls.load()}
+	l := looker{now: now, conn: c, state: state, calls: c.calls.load()}
 	l.active = state == acquiring || l.calls != c.seenCalls
 	if !l.active {
 		l.activeAt = c.activeAt
@@ -182,7 +182,7 @@ func (c *Conn) rootOf(s *Scope, open []*Handle, calls uint64, policy Policy) (ro
 // Ending reports whether the handle may be given back at any moment: somebody
 // is using it, perhaps to end it, or its context is over, so that database/sql
 // ends it.
-func (v *View) Ending() bool { return v.Busy != OpNone || v.terms.contextDone() }
+func (v *View) Ending() bool { return v.Busy != OpNone || v.ContextDone() }
 
 // Call reports whether the view is of a call in progress, which holds its
 // connection for as long as it takes.
@@ -190,7 +190,10 @@ func (v *View) Call() bool { return v.Kind == KindConn && !v.Stack.Origin.Conn }
 
 // ContextDone reports whether the context that the handle was opened with is
 // known to be over.
-func (v *View) ContextDone() bool { return v.terms.contextDone() }
+func (v *View) ContextDone() bool {
+	_, shared := v.Pool.time()
+	return shared && v.end.ended()
+}
 
 // Stray reports whether the scope that the handle belongs to is over.
 func (v *View) Stray() bool {
@@ -213,15 +216,6 @@ func (v *View) Leave() bool { return v.update(func(r *report) { r.left = true })
 func (v *View) Unreport(before Told) {
 	if before == ToldNothing {
 		v.update(func(r *report) { *r = report{} })
-	}
-}
-
-// Detach tells that the handle outlives its scope on purpose. From now on
-// nothing refers to the end of its context, which would keep what waits for it
-// from being proven stuck.
-func (v *View) Detach() {
-	if v.terms.end != nil {
-		v.terms.end.done.Store(nil)
 	}
 }
 

@@ -20,7 +20,13 @@ func (p *Pool) startTimer() {
 
 // schedule starts a timer of its own for each sweep: one that was made in a
 // testing/synctest bubble must not be touched from outside of it.
-func (p *Pool) schedule() { time.AfterFunc(p.reg.interval(), p.tick) }
+func (p *Pool) schedule() {
+	wait := p.reg.interval()
+	if p.soon.Swap(false) {
+		wait = min(wait, contextGrace)
+	}
+	time.AfterFunc(wait, p.tick)
+}
 
 func (p *Pool) tick() {
 	again := true // also if an observer ends the goroutine

@@ -33,14 +33,18 @@ type View struct {
 	Age, Idle time.Duration
 	Limit
 	Busy Op // the driver call in progress
-	// Overdue: held without activity for longer than its threshold, or
-	// longer than the maximum age. Lost: proven never to be given back, by
+	// Overdue: held without activity for longer than its threshold, or after
+	// its context was over, or longer than the maximum age. Lost: proven never to be given back, by
 	// the garbage collector unless Stuck is set.
 	Overdue, Lost bool
 	Stuck         *Stuck
 	// Copy is set for a statement that database/sql prepared again on
 	// another connection: the application holds one Stmt for all of them.
 	Copy bool
+	// ContextOver is how long the context that the handle is bound to is known
+	// to be over. Deserted: for too long, without anybody using the handle.
+	ContextOver time.Duration
+	Deserted    bool
 	// Deferred is set for a statement on a connection in use. The application
 	// may have closed it: database/sql tells the driver when the connection
 	// is released.
@@ -54,6 +58,7 @@ type View struct {
 	Children []ChildView
 
 	terms  *Terms
+	end    contextEnd
 	conn   *Conn
 	handle *Handle // nil if the view is of an acquire
 }
@@ -93,13 +98,13 @@ func (h *Handle) view(policy Policy) (v View) {
 // fill fills an empty view but for what is the connection's.
 func (h *Handle) fill(v *View, policy Policy) {
 	v.Mark, v.ID.seq, v.Kind, v.Query, v.Reported, v.handle = h.Mark, h.seq, h.kind, h.query, h.key, h
-	v.Lost, v.Stuck, v.Left = h.isLost(), h.stuck, h.left
+	v.Lost, v.Stuck, v.Left, v.end = h.isLost(), h.stuck, h.left, h.end
 	v.setTerms(policy, h.terms)
 }
 
 // view describes the acquire as a handle of its own.
 func (a *acquire) view(policy Policy) View {
-	v := View{Mark: a.Mark, ID: ID{seq: a.seq}, Kind: KindConn, Reported: a.key, Left: a.left}
+	v := View{Mark: a.Mark, ID: ID{seq: a.seq}, Kind: KindConn, Reported: a.key, Left: a.left, end: a.end}
 	v.setTerms(policy, a.terms)
 	return v
 }
