@@ -19,6 +19,8 @@ type group struct {
 	kind  Kind
 	views []*record.View
 	lost  int
+	// stacks are those of the views, each once.
+	stacks []*callstack.Stack
 	// series is set for a finding that is reported for its growth.
 	series []int
 }
@@ -86,6 +88,9 @@ func (c *config) groupViews(views []record.View) map[record.Key]*group {
 				groups[key] = g
 			}
 			known[like] = g
+			if !slices.Contains(g.stacks, v.Stack) {
+				g.stacks = append(g.stacks, v.Stack)
+			}
 		}
 		g.add(v)
 	}
@@ -142,6 +147,8 @@ func (c *config) finding(g *group) Finding {
 		f.State = StateOverdue
 	}
 	f.Reason = reason(g, f.State)
+	f.Held = heldTimes(g.stacks)
+	f.Usual = usual(g.kind, f.Held, v.Limit)
 	f.Advice = advice(g.kind, f.Site, cmp.Or(g.firstLost(), v))
 	return f
 }

@@ -64,6 +64,7 @@ func (f Finding) describe(b *strings.Builder) {
 	}
 	item("why", f.Reason)
 	item("do", f.Advice)
+	item("usual", f.Usual)
 	item("scope", f.Scope)
 	for _, l := range f.Labels {
 		item("label", l.Key+"="+l.Value)

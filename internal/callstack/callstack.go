@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/dbleaks-go/dbleaks/internal/heldtime"
 )
 
 // MaxDepth is the number of program counters kept of a stack, and maxWalk that
@@ -31,8 +33,8 @@ type frame struct {
 	pc   uintptr // where the call returns to
 }
 
-// Stack is one distinct call stack of a [Table]. It is immutable but for
-// Ended, and safe for concurrent use.
+// Stack is one distinct call stack of a [Table]. It is immutable but for what it
+// counts, and safe for concurrent use.
 type Stack struct {
 	frames []frame
 	// telling is the frame, not the innermost, that best tells the stack from
@@ -48,6 +50,9 @@ type Stack struct {
 	// Ended counts the statements and pools opened with this stack that were
 	// closed; growth without it is a leak.
 	Ended atomic.Uint64
+	// KnowsHeld is set once enough times were counted by AddHeld; see there.
+	KnowsHeld atomic.Bool
+	held      atomic.Pointer[heldtime.Histogram]
 
 	expanded atomic.Pointer[[]*Frame]
 	located  atomic.Pointer[Located]

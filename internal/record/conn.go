@@ -55,9 +55,10 @@ type Conn struct {
 
 	// For the goroutine that records alone.
 	seq       uint64
-	fresh     bool // no handle was opened since the acquire
-	firstUsed bool // first was, since the acquire
-	shared    bool // who acquired it shares the pool's time
+	fresh     bool  // no handle was opened since the acquire
+	firstUsed bool  // first was, since the acquire
+	shared    bool  // who acquired it shares the pool's time
+	untaken   int32 // how many ends come before one whose time is taken
 
 	// reported is set if the acquire or first was reported: then somebody is to
 	// be told of its end.
@@ -184,6 +185,9 @@ func (c *Conn) Released() {
 
 func (c *Conn) release() {
 	c.acq.terms.ended()
+	if c.acq.Stack.Origin.Conn {
+		c.noteHeld(c.acq.Stack, c.acq.At)
+	}
 	if len(c.open) == 0 && !c.reported.Load() {
 		c.state.publish(0)
 		return

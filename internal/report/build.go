@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -122,6 +123,8 @@ func (b builder) finding(f tracker.Finding) Finding {
 		OpenedAt:   f.OpenedAt,
 		Reason:     f.Reason,
 		Advice:     f.Advice,
+		Usual:      f.Usual,
+		Held:       held(f.Held),
 		Query:      b.query(f.Query),
 		Busy:       f.Busy,
 		LongLived:  f.LongLived,
@@ -131,6 +134,18 @@ func (b builder) finding(f tracker.Finding) Finding {
 		Children:   convert(f.Children, b.child),
 		Stack:      stack(f.Stack, f.Site),
 	}
+}
+
+func held(h tracker.HeldTimes) (out Held) {
+	out.Count = h.Count
+	for _, t := range h.Buckets {
+		b := HeldBucket{Count: t.Count}
+		if t.UpTo < math.MaxInt64 {
+			b.UpToSeconds = t.UpTo.Seconds()
+		}
+		out.Buckets = append(out.Buckets, b)
+	}
+	return out
 }
 
 func (b builder) child(c tracker.Child) Child {

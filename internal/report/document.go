@@ -106,6 +106,8 @@ type Finding struct {
 	OpenedAt   time.Time    `json:"opened_at"`
 	Reason     string       `json:"reason,omitempty"`
 	Advice     string       `json:"advice,omitempty"`
+	Usual      string       `json:"usual,omitempty"`
+	Held       Held         `json:"held,omitzero"`
 	Query      string       `json:"query,omitempty"`
 	Busy       string       `json:"busy,omitempty"`
 	LongLived  string       `json:"long_lived,omitempty"`
@@ -114,6 +116,19 @@ type Finding struct {
 	Goroutine  int64        `json:"goroutine,omitempty"`
 	Children   []Child      `json:"children,omitempty"`
 	Stack      []StackFrame `json:"stack"`
+}
+
+// Held is tracker.HeldTimes: for how long handles like these were held that
+// were given back.
+type Held struct {
+	Count   uint64       `json:"count"`
+	Buckets []HeldBucket `json:"buckets"`
+}
+
+// HeldBucket counts times that are not longer.
+type HeldBucket struct {
+	UpToSeconds float64 `json:"up_to_seconds"` // 0 for the last one, without an end
+	Count       uint64  `json:"count"`
 }
 
 // Label is a word of the application's about a finding's oldest handle.

@@ -68,6 +68,7 @@ func writeDetails(b *bytes.Buffer, number int, f Finding) {
 	field(b, "", f.Site.Place())
 	field(b, "why", f.Reason)
 	field(b, "do", f.Advice)
+	field(b, "usual", f.Usual)
 	field(b, "query", f.Query)
 	if f.Busy != "" {
 		field(b, "busy", "in a driver call now: "+f.Busy)
