@@ -32,10 +32,12 @@ func position() (height, caller uintptr)
 // match reports whether walk would store just these n frames, at least two. It
 // compares the one numbered first, not 0, before all others.
 //
-// The frames' size is the functions' and doesn't change. So when the caller
-// comes the same way again, each frame pointer can be looked for where it was
-// relative to the first: unlike a walk, which must have loaded one before it
-// can load the next, that's as many loads as the processor can do at a time.
+// It looks for each return address where it was relative to the first frame.
+// Unlike a walk, which must have loaded one frame pointer before it can load
+// the next, that's as many loads as the processor can do at a time. And it is
+// enough: how far from a function's frame its caller's lies is known by the
+// return address alone (the runtime's unwinder relies on it too), so with each
+// address that is the same, the next one is where a walk would find it.
 //
 //go:noescape
 func match(frames *frame, n, first int) bool

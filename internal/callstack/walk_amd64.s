@@ -55,7 +55,7 @@ TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
 
 // func match(frames *frame, n, first int) bool
 //
-// Four frames a turn, sixteen bytes of each at once.
+// Four frames a turn.
 TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	MOVQ frames+0(FP), SI
 	MOVQ n+8(FP), CX
@@ -83,38 +83,28 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 	LEAQ (BP)(AX*1), DX
 	CMPQ DX, R10     // the frames between lie lower, as they grow
 	JHI  differs
-	MOVQ BP, X0
-	PCMPEQL X1, X1   // what is equal so far
-	PCMPEQL X2, X2
+	XORL DX, DX      // what is different so far
 	XORL BX, BX      // the frame's place, relative to BP
 	SUBQ $4, CX
 	JCS  rest
 
 four:
-	MOVOU (SI), X3
-	MOVOU (BP)(BX*1), X4
+	MOVQ 8(SI), AX
+	XORQ 8(BP)(BX*1), AX
 	MOVQ (SI), BX
-	MOVOU 16(SI), X5
-	MOVOU (BP)(BX*1), X6
+	MOVQ 24(SI), R8
+	XORQ 8(BP)(BX*1), R8
 	MOVQ 16(SI), BX
-	MOVOU 32(SI), X7
-	MOVOU (BP)(BX*1), X8
+	ORQ  AX, DX
+	MOVQ 40(SI), AX
+	XORQ 8(BP)(BX*1), AX
 	MOVQ 32(SI), BX
-	MOVOU 48(SI), X9
-	MOVOU (BP)(BX*1), X10
+	ORQ  R8, DX
+	MOVQ 56(SI), R8
+	XORQ 8(BP)(BX*1), R8
 	MOVQ 48(SI), BX
-	PADDQ X0, X3
-	PADDQ X0, X5
-	PADDQ X0, X7
-	PADDQ X0, X9
-	PCMPEQL X4, X3
-	PCMPEQL X6, X5
-	PCMPEQL X8, X7
-	PCMPEQL X10, X9
-	PAND X5, X3
-	PAND X9, X7
-	PAND X3, X1
-	PAND X7, X2
+	ORQ  AX, DX
+	ORQ  R8, DX
 	ADDQ $64, SI
 	SUBQ $4, CX
 	JCC  four
@@ -124,20 +114,16 @@ rest:
 	JEQ  outermost
 
 one:
-	MOVOU (SI), X3
-	MOVOU (BP)(BX*1), X4
+	MOVQ 8(SI), AX
+	XORQ 8(BP)(BX*1), AX
 	MOVQ (SI), BX
-	PADDQ X0, X3
-	PCMPEQL X4, X3
+	ORQ  AX, DX
 	ADDQ $16, SI
-	PAND X3, X1
 	CMPQ SI, R11
 	JNE  one
 
 outermost:
-	PAND X2, X1
-	PMOVMSKB X1, AX
-	CMPL AX, $0xffff
+	TESTQ DX, DX
 	JNE  differs
 	ADDQ BP, BX
 	MOVQ 8(BX), AX

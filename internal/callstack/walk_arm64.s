@@ -77,11 +77,9 @@ TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
 
 one:
 	LDP.P 16(R0), (R7, R8)
-	LDP  (R5), (R9, R10)
+	MOVD 8(R5), R10
 	ADD  R29, R7, R5
-	EOR  R5, R9
 	EOR  R8, R10
-	ORR  R9, R6
 	ORR  R10, R6
 	CMP  R4, R0
 	BNE  one

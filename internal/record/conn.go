@@ -58,6 +58,7 @@ type Conn struct {
 	fresh     bool  // no handle was opened since the acquire
 	firstUsed bool  // first was, since the acquire
 	shared    bool  // who acquired it shares the pool's time
+	ends      bool  // the context of the acquire may end
 	untaken   int32 // how many ends come before one whose time is taken
 
 	// reported is set if the acquire or first was reported: then somebody is to
@@ -144,8 +145,9 @@ func (c *Conn) Acquired(ctx context.Context) {
 // and channel.
 func (c *Conn) fill(terms *Terms, done <-chan struct{}) {
 	c.shared = c.acq.fill(c.pool, terms)
-	if end := contextEndOf(done, c.shared); c.acq.end != end {
-		c.acq.end = end
+	if done != nil || c.ends {
+		c.acq.end = contextEndOf(done, c.shared)
+		c.ends = c.acq.end.done != nil
 	}
 }
 
@@ -164,7 +166,7 @@ func (c *Conn) begin() {
 	c.fresh, c.firstUsed = true, false
 	c.acq.terms.opened()
 	state := uint64(inUse)
-	if c.acq.end.done != nil && c.acq.Stack.Origin.Conn {
+	if c.ends && c.acq.Stack.Origin.Conn {
 		state |= watched
 		c.bind.begin()
 	}
@@ -185,11 +187,11 @@ func (c *Conn) Released() {
 
 func (c *Conn) release() {
 	c.acq.terms.ended()
-	if c.acq.Stack.Origin.Conn {
-		c.noteHeld(c.acq.Stack, c.acq.At)
+	if c.acq.Stack.Origin.Conn && c.takesHeld(c.acq.Stack) {
+		c.takeHeld(c.acq.Stack, c.acq.At)
 	}
 	if len(c.open) == 0 && !c.reported.Load() {
-		c.state.publish(0)
+		c.state.withdraw(0)
 		return
 	}
 	c.mu.Lock()

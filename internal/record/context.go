@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,15 +43,19 @@ func Clip(s string) string {
 
 type termsKey struct{}
 
+// anyTerms is set once a context carries terms: until then none is asked.
+var anyTerms atomic.Bool
+
 // WithTerms returns a context that carries t.
 func WithTerms(ctx context.Context, t Terms) context.Context {
+	anyTerms.Store(true)
 	return context.WithValue(ctx, termsKey{}, &t)
 }
 
 // TermsOf returns what ctx carries; nil if nothing. Without a context, which is
 // a matter between the application and the driver, that's nothing.
 func TermsOf(ctx context.Context) *Terms {
-	if ctx == nil {
+	if ctx == nil || !anyTerms.Load() {
 		return nil
 	}
 	t, _ := ctx.Value(termsKey{}).(*Terms)

@@ -165,16 +165,13 @@ func (a *Anchor) Closed() {
 	switch {
 	case seq == 0 || h.seq != seq: // ended with its connection, and serves again
 	case h == &c.first && !c.reported.Load():
-		c.noteHeld(c.acq.Stack, c.acq.At)
-		c.state.publish(c.state.own() &^ firstOpen)
+		if c.takesHeld(c.acq.Stack) {
+			c.takeHeld(c.acq.Stack, c.acq.At)
+		}
+		c.state.withdraw(c.state.own() &^ firstOpen)
 	default:
 		c.mu.Lock()
-		switch {
-		case h == &c.first:
-			c.noteHeld(c.acq.Stack, c.acq.At)
-		case h.kind != KindStmt:
-			c.noteHeld(h.Stack, h.At)
-		}
+		c.takeHeldLocked(h)
 		c.endLocked(h)
 		c.mu.Unlock()
 	}

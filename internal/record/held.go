@@ -12,18 +12,29 @@ import (
 // time, on average. At random, as a program may do things in turn.
 const heldShare = 64
 
-// noteHeld notes for how long something was held that was opened with the stack
-// at the time. It is for the goroutine that uses the connection.
-func (c *Conn) noteHeld(s *callstack.Stack, at time.Duration) {
-	if c.untaken--; c.untaken < 0 || !s.KnowsHeld.Load() {
-		c.takeHeld(s, at)
-	}
+// takesHeld reports whether the time is to be taken for which something was held
+// that was opened with the stack. It and the others are for the goroutine that
+// uses the connection.
+func (c *Conn) takesHeld(s *callstack.Stack) bool {
+	c.untaken--
+	return c.untaken < 0 || !s.KnowsHeld.Load()
 }
 
-//go:noinline
+// takeHeld takes it.
 func (c *Conn) takeHeld(s *callstack.Stack, at time.Duration) {
 	if c.untaken < 0 {
 		c.untaken = rand.Int32N(2 * heldShare)
 	}
 	s.AddHeld(c.pool.now() - at)
+}
+
+// takeHeldLocked does both for a handle that ends now.
+func (c *Conn) takeHeldLocked(h *Handle) {
+	s, at := h.Stack, h.At
+	if h == &c.first {
+		s, at = c.acq.Stack, c.acq.At
+	}
+	if h.kind != KindStmt && c.takesHeld(s) {
+		c.takeHeld(s, at)
+	}
 }

@@ -17,6 +17,10 @@ func (p *published) load() uint64 { return atomic.LoadUint64(&p.v) }
 // own is for the goroutine that writes.
 func (p *published) own() uint64 { return p.v }
 
+// withdraw is publish for what readers may go on to believe until the next
+// exchange: what the flags showed stays as it is until then.
+func (p *published) withdraw(v uint64) { p.count(v) }
+
 // exchange publishes v before anything is loaded afterwards.
 func (p *published) exchange(v uint64) { atomic.StoreUint64(&p.v, v) }
 
