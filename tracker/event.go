@@ -24,9 +24,19 @@ const (
 	// EventScopeEnd comes instead of EventOverdue: handles were open when
 	// the scope ended that they belong to; see [(*Tracker).Scope].
 	EventScopeEnd
+	// EventExhausted and the next two are about a pool, not a finding: see
+	// [Exhaustion]. This one comes once, EventExhaustedOngoing repeats like
+	// EventOngoing, and EventExhaustedEnd comes when connections have come
+	// back, or the DB was closed.
+	EventExhausted
+	EventExhaustedOngoing
+	EventExhaustedEnd
 )
 
-var eventNames = [...]string{"overdue", "leaked", "ongoing", "recovered", "ended", "scope_end"}
+var eventNames = [...]string{
+	"overdue", "leaked", "ongoing", "recovered", "ended", "scope_end",
+	"exhausted", "exhausted_ongoing", "exhausted_end",
+}
 
 // String returns the event's name in lower case.
 func (k EventKind) String() string { return name(eventNames[:], uint8(k), "EventKind") }
@@ -34,12 +44,15 @@ func (k EventKind) String() string { return name(eventNames[:], uint8(k), "Event
 // MarshalText writes the event's name.
 func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Event is a change of one finding.
+// Event is a change of one finding or, if Exhausted is set, of one pool.
 type Event struct {
-	Kind    EventKind
-	At      time.Time
-	Finding Finding
-	// Since is when the finding was first reported.
+	Kind EventKind
+	At   time.Time
+	// Finding is empty if Exhausted is set, and only then: for the kinds
+	// whose names begin with EventExhausted.
+	Finding   Finding
+	Exhausted *Exhaustion
+	// Since is when the finding, or the exhaustion, was first reported.
 	Since time.Time
 	// Held is set for EventRecovered: the longest time that a handle of the
 	// finding was open.

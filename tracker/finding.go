@@ -93,6 +93,8 @@ type Pool struct {
 	// Stats is what database/sql itself counts; nil where the tracker never
 	// saw the *sql.DB (registered drivers, WrapConnector).
 	Stats *sql.DBStats
+	// Exhausted is set if the pool is, as of its last sweep; it takes Stats.
+	Exhausted *Exhaustion
 }
 
 // Totals count since the tracker was made.
@@ -106,7 +108,7 @@ type Totals struct {
 type Snapshot struct {
 	TakenAt time.Time
 	Since   time.Time // when the tracker was made
-	Pools   []Pool    // by name, then ID
+	Pools   []Pool    // those that are exhausted first, then by name and ID
 	// Findings are the handles that are overdue or leaked: leaked before
 	// overdue, then more before fewer, then older before younger.
 	Findings []Finding

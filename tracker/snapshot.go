@@ -73,7 +73,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	usual := cfg.groupViews(slices.DeleteFunc(open, func(v record.View) bool { return alarmed[v.ID] }))
 	countAlarms(s.Pools, groups)
 	slices.SortFunc(s.Pools, func(a, b Pool) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(exhaustedFirst(a, b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	s.Findings = cfg.findings(groups)
 	s.Open = cfg.findings(usual)
@@ -100,6 +100,9 @@ func (c *config) pool(p *record.Pool, n record.Counts) Pool {
 	}
 	if stats, ok := p.Stats(); ok {
 		out.Stats = &stats
+		if x, exhausted := p.Exhausted(n, stats); exhausted && !out.Closed {
+			out.Exhausted = c.exhaustion(p, x)
+		}
 	}
 	return out
 }

@@ -24,8 +24,7 @@ type active struct {
 	live map[*record.Pool]int
 	// leakedSaid is set once EventLeaked was emitted.
 	leakedSaid bool
-	summaryAt  time.Time
-	interval   time.Duration // to the summary after that
+	summaries
 	// overdue and lost are how many DBs of the finding were counted.
 	overdue, lost int
 	recovered     int
@@ -38,7 +37,22 @@ type active struct {
 }
 
 func newActive(now time.Time) *active {
-	return &active{since: now, live: make(map[*record.Pool]int), interval: firstSummary, summaryAt: now.Add(firstSummary)}
+	return &active{since: now, live: make(map[*record.Pool]int), summaries: newSummaries(now)}
+}
+
+// summaries says when to sum up what goes on, at doubling intervals.
+type summaries struct {
+	summaryAt time.Time
+	interval  time.Duration // to the one after that
+}
+
+func newSummaries(now time.Time) summaries {
+	return summaries{summaryAt: now.Add(firstSummary), interval: firstSummary}
+}
+
+func (s *summaries) summedUp(now time.Time) {
+	s.interval = min(s.interval*2, lastSummary)
+	s.summaryAt = now.Add(s.interval)
 }
 
 func (a *active) event(k EventKind, now time.Time) Event {
@@ -47,8 +61,7 @@ func (a *active) event(k EventKind, now time.Time) Event {
 
 // summary is an event, and the next one is due after twice the time.
 func (a *active) summary(now time.Time) Event {
-	a.interval = min(a.interval*2, lastSummary)
-	a.summaryAt = now.Add(a.interval)
+	a.summedUp(now)
 	return a.event(EventOngoing, now)
 }
 
@@ -86,10 +99,11 @@ func tell(o Observer, e Event) {
 }
 
 func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []Event, again bool) {
-	views := p.Sweep(cfg.policy, concernsSweep)
+	views, counts := p.Sweep(cfg.policy, concernsSweep)
 	if (unproven(views) || t.dbsGrow.Load()) && t.proveInTime(cfg) {
-		views = p.Sweep(cfg.policy, concernsSweep)
+		views, counts = p.Sweep(cfg.policy, concernsSweep)
 	}
+	crowded, calming := t.crowded(cfg, p, counts, now)
 	over, more := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
@@ -122,7 +136,8 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 		merge(dbs, cfg.lostDBs(pools, growing))
 		events = append(events, t.merge(cfg, nil, dbs, open, nil, now)...)
 	}
-	return events, again || t.waiting(now)
+	events = append(events, crowded...)
+	return events, again || calming || t.waiting(now)
 }
 
 // concernsSweep is true for what is, was or may become a finding.

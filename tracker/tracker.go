@@ -42,7 +42,9 @@ type Tracker struct {
 	growth growth
 	ended  []Ended // the latest last
 	totals Totals
-	strays map[*record.Scope][]record.View // what scopes of guarded tests left
+	// episodes are of the pools that are exhausted, or were a moment ago.
+	episodes map[*record.Pool]*episode
+	strays   map[*record.Scope][]record.View // what scopes of guarded tests left
 }
 
 // New makes a tracker. It returns an error that names every wrong option.
@@ -57,6 +59,7 @@ func New(opts ...Option) (*Tracker, error) {
 func newTracker(c *config) *Tracker {
 	t := &Tracker{
 		started: time.Now(), active: make(map[record.Key]*active), strays: make(map[*record.Scope][]record.View),
+		episodes: make(map[*record.Pool]*episode),
 	}
 	t.cfg.Store(c)
 	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() }, t.labels)

@@ -159,7 +159,7 @@ func (c *Conn) awaitReader() {
 
 // begin starts the acquire that acq says.
 func (c *Conn) begin() {
-	c.seq++
+	c.seq = c.seq&^(acquireStep-1) + acquireStep
 	c.acq.seq = c.seq
 	c.activeAt = c.acq.At
 	c.first.forget()

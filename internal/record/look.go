@@ -16,9 +16,8 @@ func (p *Pool) Look(policy Policy, sweep bool) ([]View, Counts) {
 }
 
 // Sweep is Look with sweep set, for the views that are wanted.
-func (p *Pool) Sweep(policy Policy, wanted func(*View) bool) []View {
-	views, _ := p.look(policy, true, wanted)
-	return views
+func (p *Pool) Sweep(policy Policy, wanted func(*View) bool) ([]View, Counts) {
+	return p.look(policy, true, wanted)
 }
 
 // look is Look for what is wanted; nil means everything.
@@ -34,8 +33,8 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 	if sweep {
 		p.lastTick.Store(int64(now))
 	}
-	conns := p.list()
-	l := looker{now: now, paused: paused, policy: policy, sweep: sweep, maxAged: maxAged}
+	conns, moves := p.present()
+	l := looker{n: Counts{Moves: moves}, now: now, paused: paused, policy: policy, sweep: sweep, maxAged: maxAged}
 	if wanted == nil {
 		l.maxAged = math.MaxInt
 		l.views = make([]View, 0, len(conns))
@@ -146,6 +145,7 @@ func (l *looker) judge(v *View) {
 func (l *looker) look(c *Conn) {
 	l.conn, l.state = c, c.startReading()
 	defer c.stopReading()
+	l.n.Moves.add(c, l.state)
 	l.readActivity()
 	root := -1
 	if l.state&inUse != 0 {

@@ -53,6 +53,10 @@ type Pool struct {
 	mu     sync.Mutex // guards the rest; taken when connections come and go
 	conns  []*Conn
 	closed bool
+	gone   uint64 // acquires of connections that are closed
+	opened uint64 // acquires by callers for whom a connection was opened
+
+	crowd crowd
 
 	endMu sync.Mutex // guards the rest
 	ended []Ended
@@ -148,6 +152,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	first := len(p.conns) == 0
 	c.index = len(p.conns)
 	p.conns = append(p.conns, c)
+	p.opened += c.acquires()
 	p.mu.Unlock()
 	if first {
 		// The pool is tentative, or one connector serves several *sql.DB: the
@@ -174,6 +179,7 @@ func (p *Pool) removeLocked(c *Conn) {
 		return
 	}
 	moved := p.conns[last]
+	p.gone += c.acquires()
 	p.conns[c.index], moved.index = moved, c.index
 	p.conns[last] = nil
 	p.conns = p.conns[:last]

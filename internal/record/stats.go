@@ -33,6 +33,15 @@ func (p *Pool) SetStats(read func() (sql.DBStats, bool)) {
 // Stats returns the counters of database/sql, if they can be had. Where the
 // *sql.DB doesn't answer, they are the last ones known.
 func (p *Pool) Stats() (sql.DBStats, bool) {
+	p.freshStats()
+	s := &p.stats
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, s.known
+}
+
+// freshStats returns the counters as they are now, or false.
+func (p *Pool) freshStats() (stats sql.DBStats, fresh bool) {
 	s := &p.stats
 	read := s.read.Load()
 	if read == nil {
@@ -52,10 +61,11 @@ func (p *Pool) Stats() (sql.DBStats, bool) {
 		defer patience.Stop()
 		select {
 		case <-done:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.last, s.known
 		case <-patience.C:
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last, s.known
+	return sql.DBStats{}, false
 }

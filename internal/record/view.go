@@ -85,6 +85,7 @@ func (v *View) WallClock() time.Time { return v.Pool.Wall.Add(v.At) }
 type Counts struct {
 	InUse, Idle                  int
 	Conns, Txs, Rows, Row, Stmts int // handles
+	Moves                        Moves
 }
 
 // isLost reports whether the handle is proven never to be given back.

@@ -1,0 +1,151 @@
+package tracker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/words"
+)
+
+// Exhaustion says that a pool is exhausted: at two looks a second apart, or
+// more, all connections that its limit allows were in use, none had been
+// acquired or given back in between, and calls had begun to wait for one. A
+// pool whose connections come and go is never exhausted, however busy.
+//
+// It takes a limit ((*sql.DB).SetMaxOpenConns) and a DB that was opened with
+// driverwrap.Open or OpenDB. It is an immutable value.
+type Exhaustion struct {
+	Pool   string // the pool's name
+	PoolID uint64
+	Limit  int
+	// InUse counts the connections that database/sql has handed out or is
+	// opening.
+	InUse int
+	// Since is when a connection last left the pool, which none has come back
+	// to since, and For is the time since then; for EventExhaustedEnd, until
+	// one came back.
+	Since time.Time
+	For   time.Duration
+	// Waiting is how many calls have begun to wait and got no connection, as
+	// far as that is known: it may be more. GaveUp tells that some of them
+	// wait no more, because their contexts ended; database/sql doesn't say
+	// how many.
+	Waiting int
+	GaveUp  bool
+	// Holders are the handles that hold the connections, by site, the oldest
+	// first. They need not be overdue. At most 5 sites are listed; Others
+	// counts the handles of further ones.
+	Holders []Finding
+	Others  int
+	// Reason says all of this but for the holders in words.
+	Reason string
+}
+
+// maxHolders bounds the sites that are listed as an exhausted pool's holders.
+const maxHolders = 5
+
+// calmAfter is for how long a pool may not have been exhausted before an episode
+// is over: where a connection comes back every few seconds, that is one trouble,
+// and not a new one each time.
+const calmAfter = 10 * time.Second
+
+// episode is a time in which a pool is exhausted, with interruptions.
+type episode struct {
+	last  *Exhaustion   // as last told
+	began time.Duration // when a connection last left the pool, on its clock
+	since time.Time     // when it was first reported
+	calm  bool          // the pool was not exhausted at the last look
+	over  time.Duration // since when, then, on its clock
+	summaries
+}
+
+func (e *episode) event(k EventKind, now time.Time) Event {
+	return Event{Kind: k, At: now, Since: e.since, Exhausted: e.last}
+}
+
+// crowded follows whether p is exhausted, by what a sweep counted, and returns
+// what observers are to be told. It reports whether it waits for a pool to be
+// calm: then it wants to be called again though nothing is in use.
+func (t *Tracker) crowded(cfg *config, p *record.Pool, n record.Counts, now time.Time) (events []Event, waits bool) {
+	x, exhausted := p.Crowded(n)
+	closed := p.Closed()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.episodes[p]
+	switch {
+	case exhausted && !closed && e == nil:
+		e = &episode{last: cfg.exhaustion(p, x), began: x.Since, since: now, summaries: newSummaries(now)}
+		t.episodes[p] = e
+		return []Event{e.event(EventExhausted, now)}, false
+	case e == nil:
+		return nil, false
+	case exhausted && !closed:
+		e.calm = false
+		if !now.After(e.summaryAt) {
+			return nil, false
+		}
+		e.last = cfg.exhaustion(p, x)
+		e.summedUp(now)
+		return []Event{e.event(EventExhaustedOngoing, now)}, false
+	case !e.calm:
+		e.calm, e.over = true, p.Age()
+	}
+	if !closed && p.Age()-e.over < calmAfter {
+		return nil, true
+	}
+	delete(t.episodes, p)
+	e.end()
+	return []Event{e.event(EventExhaustedEnd, now)}, false
+}
+
+// end makes what was last told what is told of the end.
+func (e *episode) end() {
+	x := *e.last
+	x.For = e.over - e.began
+	x.Reason = fmt.Sprintf("was exhausted for %s", words.Duration(x.For))
+	e.last = &x
+}
+
+// exhaustion makes the value that is reported.
+//
+// Who waits, and whether he holds a connection of the same pool, the goroutines
+// tell: this is the place to ask them, as it is called rarely.
+func (c *config) exhaustion(p *record.Pool, x record.Exhaustion) *Exhaustion {
+	out := &Exhaustion{
+		Pool: p.Name, PoolID: p.ID, Limit: x.Limit, InUse: x.InUse,
+		Since: p.Wall.Add(x.Since), For: max(0, p.Age()-x.Since),
+		Waiting: x.Waiting, GaveUp: x.GaveUp,
+	}
+	out.Holders = c.findings(c.groupViews(p.Holders(c.policy)))
+	slices.SortFunc(out.Holders, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Age, a.Age), cmp.Compare(a.ID, b.ID))
+	})
+	for _, f := range out.Holders[min(len(out.Holders), maxHolders):] {
+		out.Others += f.Count
+	}
+	out.Holders = out.Holders[:min(len(out.Holders), maxHolders)]
+	out.Reason = out.reason()
+	return out
+}
+
+func (x *Exhaustion) reason() string {
+	gaveUp := ""
+	if x.GaveUp {
+		gaveUp = ", of which some have given up"
+	}
+	return fmt.Sprintf("%d of %d connections in use, none came back for %s; at least %s begun to wait%s",
+		x.InUse, x.Limit, words.Duration(x.For), plural(x.Waiting, "call has", "calls have"), gaveUp)
+}
+
+func exhaustedFirst(a, b Pool) int {
+	switch {
+	case (a.Exhausted != nil) == (b.Exhausted != nil):
+		return 0
+	case a.Exhausted != nil:
+		return -1
+	}
+	return 1
+}
