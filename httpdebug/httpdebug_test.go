@@ -24,7 +24,7 @@ func TestEndpoints(t *testing.T) {
 		contentType string
 		body        string
 	}{
-		{"page", get(""), 200, htmlType, "<title>3 leaked, 2 overdue · shop · dbleaks</title>"},
+		{"page", get(""), 200, htmlType, "<title>1 pool exhausted, 3 leaked, 2 overdue · shop · dbleaks</title>"},
 		{"json", get("json"), 200, "application/json", `"schema": "dbleaks/v1"`},
 		{"text", get("text"), 200, textType, "FINDINGS\n"},
 		{"pprof", get("pprof"), 200, "application/octet-stream", "\x1f\x8b"},

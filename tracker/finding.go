@@ -97,11 +97,18 @@ type Pool struct {
 	Exhausted *Exhaustion
 }
 
-// Totals count since the tracker was made.
+// Totals count handles since the tracker was made.
+//
+// They measure how often it cries wolf: of those that it reported and couldn't
+// prove, Reported - Leaked, Recovered were given back later. That share is the
+// most that can have been false alarms; some of them were held for too long all
+// the same. What is neither is still open, or went with its connection. DBs
+// don't count as recovered.
 type Totals struct {
-	Overdue   uint64 // handles that were ever reported overdue
-	Leaked    uint64 // handles that were ever proven leaked
-	Recovered uint64 // handles that were given back after they had been reported
+	Reported  uint64 // that were ever reported, as overdue or leaked
+	Overdue   uint64 // that were ever reported overdue
+	Leaked    uint64 // that were ever proven leaked
+	Recovered uint64 // that were given back after they had been reported
 }
 
 // Snapshot is the state of a tracker at one moment. It is an immutable value.

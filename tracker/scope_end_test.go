@@ -220,7 +220,7 @@ func TestScopeFinding(t *testing.T) {
 		if len(s.Ended) != 1 || s.Ended[0].Finding.Kind != tracker.KindRows || s.Ended[0].Count != 1 {
 			t.Errorf("ended %+v", s.Ended)
 		}
-		if want := (tracker.Totals{Overdue: 2, Recovered: 1}); s.Totals != want {
+		if want := (tracker.Totals{Reported: 2, Overdue: 2, Recovered: 1}); s.Totals != want {
 			t.Errorf("totals %+v, want %+v", s.Totals, want)
 		}
 		stmt.Close()
@@ -248,7 +248,7 @@ func TestScopesThatLeakAllTheTime(t *testing.T) {
 		if last := w.events.events[len(told)-1]; last.Recovered != 1000 {
 			t.Errorf("%d recovered", last.Recovered)
 		}
-		if n := w.tracker.Snapshot().Totals; n != (tracker.Totals{Overdue: 1000, Recovered: 1000}) {
+		if n := w.tracker.Snapshot().Totals; n != (tracker.Totals{Reported: 1000, Overdue: 1000, Recovered: 1000}) {
 			t.Errorf("totals %+v", n)
 		}
 		w.done(t)

@@ -237,7 +237,7 @@ func TestScopesInParallel(t *testing.T) {
 	}
 	all.Wait()
 	eventually(t, "all are recovered", func() bool {
-		return w.tracker.Snapshot().Totals == tracker.Totals{Overdue: 100, Recovered: 100}
+		return w.tracker.Snapshot().Totals == tracker.Totals{Reported: 100, Overdue: 100, Recovered: 100}
 	})
 	w.events.expect(t, rowsEnd...)
 	w.done(t)

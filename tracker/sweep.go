@@ -25,10 +25,11 @@ type active struct {
 	// leakedSaid is set once EventLeaked was emitted.
 	leakedSaid bool
 	summaries
-	// overdue and lost are how many DBs of the finding were counted.
-	overdue, lost int
-	recovered     int
-	held          time.Duration
+	// reported, overdue and lost are how many DBs of the finding were counted.
+	reported, overdue, lost int
+
+	recovered int
+	held      time.Duration
 	// quietAt is set if a scope left handles open: the finding isn't over
 	// before. untold is set until observers have heard of it.
 	quietAt time.Time
@@ -181,8 +182,11 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 
 // count counts a handle that is reported, unless it was before.
 func (t *Tracker) count(v *record.View, before record.Told) {
-	if before == record.ToldNothing && !v.Lost {
-		t.totals.Overdue++
+	if before == record.ToldNothing {
+		t.totals.Reported++
+		if !v.Lost {
+			t.totals.Overdue++
+		}
 	}
 	if before < record.ToldLost && v.Lost {
 		t.totals.Leaked++
@@ -259,9 +263,10 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 // countDBs does for DBs what note does for other handles.
 func (t *Tracker) countDBs(a *active, g *group) {
 	overdue := len(g.views) - g.lost
+	t.totals.Reported += uint64(max(0, len(g.views)-a.reported))
 	t.totals.Overdue += uint64(max(0, overdue-a.overdue))
 	t.totals.Leaked += uint64(max(0, g.lost-a.lost))
-	a.overdue, a.lost = max(a.overdue, overdue), max(a.lost, g.lost)
+	a.reported, a.overdue, a.lost = max(a.reported, len(g.views)), max(a.overdue, overdue), max(a.lost, g.lost)
 }
 
 // ended is what is kept of the finding.

@@ -57,7 +57,7 @@ func TestOverdueAndRecoveredOnceEach(t *testing.T) {
 				if e := w.tracker.Snapshot().Ended; len(e) != 1 || e[0].Held.Round(time.Second) != 81*time.Second {
 					t.Errorf("ended %+v", e)
 				}
-				if n := w.tracker.Snapshot().Totals; n != (tracker.Totals{Overdue: 1, Recovered: 1}) {
+				if n := w.tracker.Snapshot().Totals; n != (tracker.Totals{Reported: 1, Overdue: 1, Recovered: 1}) {
 					t.Errorf("totals %+v", n)
 				}
 				w.done(t)

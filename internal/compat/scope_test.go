@@ -92,7 +92,7 @@ func TestScopes(t *testing.T) {
 					a.must(closeIt())
 				}
 				eventually(t, "it has recovered", func() bool {
-					return a.tracker.Snapshot().Totals == tracker.Totals{Overdue: 1, Recovered: 1}
+					return a.tracker.Snapshot().Totals == tracker.Totals{Reported: 1, Overdue: 1, Recovered: 1}
 				})
 				a.verify()
 			})

@@ -57,7 +57,7 @@ func (a *app) wantRecovered(k tracker.Kind, held time.Duration) {
 		a.t.Errorf("%d recovered after %v: %s", last.Recovered, last.Held, last.Finding)
 	}
 	s := a.tracker.Snapshot()
-	if len(s.Findings) != 0 || len(s.Ended) != 1 || s.Totals != (tracker.Totals{Overdue: 1, Recovered: 1}) {
+	if len(s.Findings) != 0 || len(s.Ended) != 1 || s.Totals != (tracker.Totals{Reported: 1, Overdue: 1, Recovered: 1}) {
 		a.t.Errorf("findings %v, ended %v, totals %+v", s.Findings, s.Ended, s.Totals)
 	}
 }

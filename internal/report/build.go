@@ -186,7 +186,25 @@ func (b builder) pool(p tracker.Pool) Pool {
 			WaitSeconds: seconds(p.Stats.WaitDuration),
 		}
 	}
+	if p.Exhausted != nil {
+		out.Exhausted = exhaustion(p.Exhausted)
+	}
 	return out
+}
+
+func exhaustion(x *tracker.Exhaustion) *Exhaustion {
+	return &Exhaustion{
+		Limit: x.Limit, InUse: x.InUse, Since: x.Since, Seconds: seconds(x.For),
+		Waiting: x.Waiting, GaveUp: x.GaveUp, Reason: x.Reason,
+		Holders: convert(x.Holders, holder), Others: x.Others,
+	}
+}
+
+func holder(f tracker.Finding) Holder {
+	return Holder{
+		ID: f.ID, Kind: f.Kind.String(), State: f.State.String(), Site: Frame(f.Site),
+		Count: f.Count, AgeSeconds: seconds(f.Age), Busy: f.Busy,
+	}
 }
 
 // stack marks what is not the application's: all that lies in front of the

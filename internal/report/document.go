@@ -24,7 +24,8 @@ type Document struct {
 	// not allowed to see it.
 	QueriesHidden bool    `json:"queries_hidden,omitempty"`
 	Summary       Summary `json:"summary"`
-	Pools         []Pool  `json:"pools"`
+	// Pools are in order of their names, those that are exhausted first.
+	Pools []Pool `json:"pools"`
 	// Findings are leaked or overdue; Open is no cause for alarm; Ended is
 	// over, the latest first.
 	Findings []Finding `json:"findings"`
@@ -164,6 +165,38 @@ type Pool struct {
 	Leaked  int            `json:"leaked"`
 	// Stats is what database/sql counts; null where that is not known.
 	Stats *Stats `json:"stats"`
+	// Exhausted is there if the pool is exhausted.
+	Exhausted *Exhaustion `json:"exhausted,omitempty"`
+}
+
+// Exhaustion says that nothing came back to a full pool; see
+// tracker.Exhaustion.
+type Exhaustion struct {
+	Limit   int       `json:"limit"`
+	InUse   int       `json:"in_use"`
+	Since   time.Time `json:"since"`
+	Seconds float64   `json:"seconds"`
+	// Waiting is how many calls, at least, have begun to wait and got no
+	// connection. GaveUp tells that some of them wait no more.
+	Waiting int    `json:"waiting"`
+	GaveUp  bool   `json:"gave_up,omitempty"`
+	Reason  string `json:"reason"`
+	// Holders are the lines that hold the connections, the oldest first.
+	// Others counts the handles of those that are not listed.
+	Holders []Holder `json:"holders"`
+	Others  int      `json:"others,omitempty"`
+}
+
+// Holder is a finding, or a group of open handles, that holds connections of an
+// exhausted pool. Of the ID there is more in Findings or Open.
+type Holder struct {
+	ID         string  `json:"id"`
+	Kind       string  `json:"kind"`
+	State      string  `json:"state"`
+	Site       Frame   `json:"site"`
+	Count      int     `json:"count"`
+	AgeSeconds float64 `json:"age_seconds"`
+	Busy       string  `json:"busy,omitempty"`
 }
 
 // Stats is the part of sql.DBStats that says how crowded a pool is.
@@ -175,8 +208,9 @@ type Stats struct {
 	WaitSeconds float64 `json:"wait_seconds"`
 }
 
-// Totals count since the tracker was made.
+// Totals count handles since the tracker was made; see tracker.Totals.
 type Totals struct {
+	Reported  uint64 `json:"reported"`
 	Overdue   uint64 `json:"overdue"`
 	Leaked    uint64 `json:"leaked"`
 	Recovered uint64 `json:"recovered"`

@@ -139,6 +139,14 @@ func thresholdWord(s float64) string {
 	return "never"
 }
 
+// Words says what became of what was reported.
+func (t Totals) Words() string {
+	if t.Reported == 0 {
+		return "nothing reported"
+	}
+	return fmt.Sprintf("reported %d, of which %d were given back later, %d proven", t.Reported, t.Recovered, t.Leaked)
+}
+
 // Words says the threshold and whose it is, e.g. `10m for jobs\.Export`.
 func (t SiteThreshold) Words() string { return thresholdWord(t.Seconds) + " for " + t.Pattern }
 

@@ -16,12 +16,12 @@ func (d Document) PoolGroups() []PoolGroup {
 		name, driver, source string
 		site                 Frame
 		closed, stats        bool
-		limited              bool
+		limited, exhausted   bool
 	}
 	var groups []PoolGroup
 	index := map[likeness]int{}
 	for _, p := range d.Pools {
-		k := likeness{p.Name, p.Driver, p.Source, p.Site, p.Closed, p.Stats != nil, p.Stats != nil && p.Stats.MaxOpen > 0}
+		k := likeness{p.Name, p.Driver, p.Source, p.Site, p.Closed, p.Stats != nil, p.Stats != nil && p.Stats.MaxOpen > 0, p.Exhausted != nil}
 		i, ok := index[k]
 		if !ok {
 			index[k] = len(groups)

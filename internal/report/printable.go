@@ -59,6 +59,13 @@ func printable(v reflect.Value) reflect.Value {
 		return reflect.ValueOf(Clean(v.String())).Convert(v.Type())
 	case reflect.Struct:
 		return printableStruct(v)
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.New(v.Type().Elem())
+		out.Elem().Set(printable(v.Elem()))
+		return out
 	case reflect.Slice:
 		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 		for i := range v.Len() {
@@ -72,7 +79,7 @@ func printable(v reflect.Value) reflect.Value {
 		}
 		return out
 	}
-	return v // numbers, and Pool.Stats, which holds nothing else
+	return v // numbers
 }
 
 func printableStruct(v reflect.Value) reflect.Value {

@@ -167,7 +167,7 @@ func TestSafeJSON(t *testing.T) {
 
 func TestPoolGroups(t *testing.T) {
 	s := reporttest.Snapshot()
-	archive, orders := s.Pools[0], s.Pools[1]
+	orders, archive := s.Pools[0], s.Pools[1]
 	other := orders
 	other.Source = "elsewhere"
 	s.Pools = []tracker.Pool{archive, orders, orders, other, archive, orders}
@@ -178,7 +178,7 @@ func TestPoolGroups(t *testing.T) {
 	}
 	g := groups[1]
 	want := report.Stats{MaxOpen: 30, Waits: 3702, WaitSeconds: 225}
-	if g.InUse != 24 || g.Idle != 6 || g.Overdue != 6 || g.Leaked != 9 || g.Open["rows"] != 18 || *g.Stats != want {
+	if g.InUse != 30 || g.Idle != 0 || g.Overdue != 6 || g.Leaked != 9 || g.Open["rows"] != 18 || *g.Stats != want {
 		t.Errorf("the sums are %+v, %+v", g, g.Stats)
 	}
 	if d.Pools[1].Open["rows"] != 6 || d.Pools[1].Stats.MaxOpen != 10 {

@@ -20,6 +20,7 @@ func WriteText(w io.Writer, d Document) error {
 	d = d.Printable()
 	var b bytes.Buffer
 	writeHead(&b, d)
+	writeExhausted(&b, d)
 	writeFindings(&b, d)
 	writePools(&b, d)
 	writeOpen(&b, d)
@@ -40,6 +41,9 @@ func writeHead(b *bytes.Buffer, d Document) {
 // Headline sums the document up in a sentence.
 func (d Document) Headline() string {
 	pools := words.Plural(len(d.Pools), "pool")
+	if n := len(d.Exhausted()); n > 0 {
+		pools += fmt.Sprintf(", %d of them exhausted,", n)
+	}
 	if s := d.Summary; s.Leaked+s.Overdue > 0 {
 		return fmt.Sprintf("%d leaked, %d overdue, %d open within their thresholds; watching %s for %s.",
 			s.Leaked, s.Overdue, s.Open, pools, words.Duration(d.GeneratedAt.Sub(d.Since)))
@@ -155,8 +159,7 @@ func writeEnded(b *bytes.Buffer, d Document) {
 }
 
 func writeFoot(b *bytes.Buffer, d Document) {
-	fmt.Fprintf(b, "\nSince %s: %d overdue, %d leaked, %d recovered.\n",
-		d.Since.Format(timeLayout), d.Totals.Overdue, d.Totals.Leaked, d.Totals.Recovered)
+	fmt.Fprintf(b, "\nSince %s: %s.\n", d.Since.Format(timeLayout), d.Totals.Words())
 	if list := d.ThresholdWords(); list != "" {
 		fmt.Fprintf(b, "Thresholds: %s.\n", list)
 	}

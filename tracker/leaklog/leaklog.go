@@ -22,6 +22,20 @@
 //	reason    what is known, in words
 //	advice    what to do; absent when recovered
 //
+// Lines about a pool of which no connection comes back, while somebody waits
+// for one, have other keys:
+//
+//	event     exhausted, exhausted_ongoing or exhausted_end
+//	pool      the pool's name
+//	limit     how many connections it may have
+//	in_use    how many are in use
+//	waiting   how many calls, at least, have begun to wait in vain
+//	for_s     seconds since a connection came or went; for which it was
+//	          exhausted, at its end
+//	holders   what holds the connections, the oldest first:
+//	          "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42; …"
+//	reason    what is known, in words
+//
 // SQL text is not logged.
 package leaklog
 
@@ -36,7 +50,7 @@ import (
 )
 
 // Zerolog returns an observer that writes to l: leaked as errors, recovered
-// and ended as information, the others as warnings.
+// and the ends as information, the others as warnings.
 func Zerolog(l zerolog.Logger) tracker.Observer {
 	return tracker.ObserverFunc(func(e tracker.Event) {
 		line := l.WithLevel(zerologLevel(e.Kind))
@@ -66,7 +80,7 @@ func zerologLevel(k tracker.EventKind) zerolog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return zerolog.ErrorLevel
-	case tracker.EventRecovered, tracker.EventEnded:
+	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd:
 		return zerolog.InfoLevel
 	}
 	return zerolog.WarnLevel
@@ -76,7 +90,7 @@ func slogLevel(k tracker.EventKind) slog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return slog.LevelError
-	case tracker.EventRecovered, tracker.EventEnded:
+	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -94,6 +108,12 @@ func message(e tracker.Event) string {
 		return "database handle given back"
 	case tracker.EventEnded:
 		return "database handle gone with its connection"
+	case tracker.EventExhausted:
+		return "database pool exhausted"
+	case tracker.EventExhaustedOngoing:
+		return "database pool still exhausted"
+	case tracker.EventExhaustedEnd:
+		return "database pool no longer exhausted"
 	}
 	return "database handle overdue"
 }
@@ -104,6 +124,9 @@ type field struct {
 }
 
 func fields(e tracker.Event) []field {
+	if e.Exhausted != nil {
+		return exhaustedFields(e.Kind, e.Exhausted)
+	}
 	f := e.Finding
 	out := []field{
 		{"event", e.Kind.String()},

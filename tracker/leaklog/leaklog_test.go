@@ -86,6 +86,10 @@ func TestLevels(t *testing.T) {
 		tracker.EventOngoing:   {"warn", "WARN"},
 		tracker.EventRecovered: {"info", "INFO"},
 		tracker.EventEnded:     {"info", "INFO"},
+
+		tracker.EventExhausted:        {"warn", "WARN"},
+		tracker.EventExhaustedOngoing: {"warn", "WARN"},
+		tracker.EventExhaustedEnd:     {"info", "INFO"},
 	} {
 		var zero, structured bytes.Buffer
 		e := tracker.Event{Kind: kind, Finding: tracker.Finding{State: tracker.StateLeaked, Proof: tracker.ProofUnreachable}}
@@ -112,6 +116,42 @@ func TestScopeAndLabels(t *testing.T) {
 		} {
 			if line[key] != want {
 				t.Errorf("%s is %v, want %q, in %v", key, line[key], want, line)
+			}
+		}
+	}
+}
+
+// TestExhausted: lines about a pool have keys of their own.
+func TestExhausted(t *testing.T) {
+	pay := tracker.Frame{Function: "example.com/shop.(*Store).Pay", File: "/src/store.go", Line: 42}
+	x := &tracker.Exhaustion{
+		Pool: "shop", Limit: 3, InUse: 3, Waiting: 7, For: 12345 * time.Millisecond, Reason: "why", Others: 1,
+		Holders: []tracker.Finding{
+			{Kind: tracker.KindTx, State: tracker.StateOverdue, Count: 2, Site: pay},
+			{Kind: tracker.KindConn, Count: 1, Site: pay},
+		},
+	}
+	for kind, message := range map[tracker.EventKind]string{
+		tracker.EventExhausted:        "database pool exhausted",
+		tracker.EventExhaustedOngoing: "database pool still exhausted",
+		tracker.EventExhaustedEnd:     "database pool no longer exhausted",
+	} {
+		var zero, structured bytes.Buffer
+		e := tracker.Event{Kind: kind, Exhausted: x}
+		leaklog.Zerolog(zerolog.New(&zero)).Observe(e)
+		leaklog.Slog(slog.New(slog.NewJSONHandler(&structured, nil))).Observe(e)
+		for own, line := range map[string]map[string]any{"message": lines(t, &zero)[0], "msg": lines(t, &structured)[0]} {
+			if line[own] != message {
+				t.Errorf("%v: %v", kind, line)
+			}
+			delete(line, own)
+			delete(line, "level")
+			delete(line, "time")
+			if want := map[string]any{
+				"event": kind.String(), "pool": "shop", "limit": 3.0, "in_use": 3.0, "waiting": 7.0, "for_s": 12.345, "reason": "why",
+				"holders": "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42; 1 conn (open) at example.com/shop.(*Store).Pay store.go:42; 1 more",
+			}; !maps.Equal(line, want) {
+				t.Errorf("%v: %v", kind, line)
 			}
 		}
 	}

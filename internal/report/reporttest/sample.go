@@ -57,7 +57,7 @@ func Snapshot() tracker.Snapshot {
 			},
 			At: Now.Add(-10 * time.Minute), Held: 52 * time.Second, Count: 2,
 		}},
-		Totals: tracker.Totals{Overdue: 9, Leaked: 3, Recovered: 4},
+		Totals: tracker.Totals{Reported: 11, Overdue: 9, Leaked: 3, Recovered: 4},
 		Thresholds: map[tracker.Kind]time.Duration{
 			tracker.KindConn: 30 * time.Second, tracker.KindTx: time.Minute, tracker.KindRows: 0,
 		},
@@ -75,7 +75,7 @@ func Quiet() tracker.Snapshot {
 	s.Findings, s.Open, s.Ended, s.Totals, s.Beyond = nil, nil, nil, tracker.Totals{}, tracker.Beyond{}
 	for i := range s.Pools {
 		p := &s.Pools[i]
-		p.InUse, p.Open, p.Overdue, p.Leaked, p.Closed = 0, nil, 0, 0, false
+		p.InUse, p.Open, p.Overdue, p.Leaked, p.Closed, p.Exhausted = 0, nil, 0, 0, false, nil
 	}
 	return s
 }
@@ -83,16 +83,26 @@ func Quiet() tracker.Snapshot {
 func pools() []tracker.Pool {
 	return []tracker.Pool{
 		{
+			ID: 1, Name: "orders", Driver: "mysql", Source: "shop@tcp(db1:3306)/orders", Site: open,
+			OpenedAt: Now.Add(-3 * time.Hour), InUse: 10,
+			Open:    map[tracker.Kind]int{tracker.KindTx: 1, tracker.KindRows: 6, tracker.KindRow: 1, tracker.KindConn: 1},
+			Overdue: 2, Leaked: 3,
+			Stats:     &sql.DBStats{MaxOpenConnections: 10, WaitCount: 1234, WaitDuration: 75 * time.Second},
+			Exhausted: exhaustion(),
+		},
+		{
 			ID: 2, Name: "archive", Driver: "*sqlite.Driver", Source: "file:archive.db", Site: open,
 			OpenedAt: Now.Add(-time.Hour), Closed: true, InUse: 1, Open: map[tracker.Kind]int{tracker.KindRows: 1},
 		},
-		{
-			ID: 1, Name: "orders", Driver: "mysql", Source: "shop@tcp(db1:3306)/orders", Site: open,
-			OpenedAt: Now.Add(-3 * time.Hour), InUse: 8, Idle: 2,
-			Open:    map[tracker.Kind]int{tracker.KindTx: 1, tracker.KindRows: 6, tracker.KindRow: 1, tracker.KindConn: 1},
-			Overdue: 2, Leaked: 3,
-			Stats: &sql.DBStats{MaxOpenConnections: 10, WaitCount: 1234, WaitDuration: 75 * time.Second},
-		},
+	}
+}
+
+func exhaustion() *tracker.Exhaustion {
+	held := append(findings(), openHandles()[1])
+	return &tracker.Exhaustion{
+		Pool: "orders", PoolID: 1, Limit: 10, InUse: 10, Since: Now.Add(-12 * time.Second), For: 12 * time.Second,
+		Waiting: 31, GaveUp: true, Holders: held, Others: 2,
+		Reason: "10 of 10 connections in use, none came back for 12s; at least 31 calls have begun to wait, of which some have given up",
 	}
 }
 
@@ -166,6 +176,10 @@ func suffix(v reflect.Value, text string) {
 		}
 		for i := range v.NumField() {
 			suffix(v.Field(i), text)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			suffix(v.Elem(), text)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

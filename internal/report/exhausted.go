@@ -1,0 +1,61 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
+)
+
+// Exhausted are the pools that are.
+func (d Document) Exhausted() (out []Pool) {
+	for _, p := range d.Pools {
+		if p.Exhausted != nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// ExhaustedWords counts them; empty if there are none.
+func (d Document) ExhaustedWords() string {
+	if n := len(d.Exhausted()); n > 0 {
+		return words.Plural(n, "pool") + " exhausted"
+	}
+	return ""
+}
+
+// Age is the age of the holder's oldest handle.
+func (h Holder) Age() time.Duration { return Seconds(h.AgeSeconds) }
+
+// Note says for how long a connection is held, and what is going on.
+func (h Holder) Note() string {
+	note := "for " + words.Duration(h.Age())
+	if h.Count > 1 {
+		note = "the oldest " + note
+	}
+	if h.Busy != "" {
+		note += ", in a driver call (" + h.Busy + ")"
+	}
+	return note
+}
+
+func writeExhausted(b *bytes.Buffer, d Document) {
+	pools := d.Exhausted()
+	if len(pools) == 0 {
+		return
+	}
+	b.WriteString("\nEXHAUSTED\n")
+	for _, p := range pools {
+		fmt.Fprintf(b, "pool %s: %s\n", p.Name, p.Exhausted.Reason)
+		label := "held by"
+		for _, h := range p.Exhausted.Holders {
+			field(b, label, fmt.Sprintf("%s, %s, %s: %s", Handles(h.Count, h.Kind), h.State, h.Note(), h.Site.Short()))
+			label = ""
+		}
+		if n := p.Exhausted.Others; n > 0 {
+			field(b, label, fmt.Sprintf("and %d more", n))
+		}
+	}
+}
