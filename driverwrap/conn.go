@@ -14,6 +14,7 @@ import (
 type conn struct {
 	inner driver.Conn
 	rec   *record.Conn
+	from  driver.Connector // the bare one that made inner
 
 	// The optional interfaces of inner, or nil.
 	pinger   driver.Pinger
@@ -27,11 +28,11 @@ type conn struct {
 }
 
 // wrapConn returns inner itself if there is nothing to record.
-func wrapConn(inner driver.Conn, rec *record.Conn) driver.Conn {
+func wrapConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver.Conn {
 	if rec == nil {
 		return inner
 	}
-	c := &conn{inner: inner, rec: rec}
+	c := &conn{inner: inner, rec: rec, from: from}
 	c.pinger, _ = inner.(driver.Pinger)
 	c.preparer, _ = inner.(driver.ConnPrepareContext)
 	c.beginner, _ = inner.(driver.ConnBeginTx)

@@ -51,16 +51,16 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return recordConn(inner, c.pool.Connected(ctx)), nil
+	return recordConn(inner, c.pool.Connected(ctx), c.inner), nil
 }
 
-// recordConn returns the connection as it is to be used.
-func recordConn(inner driver.Conn, rec *record.Conn) driver.Conn {
+// recordConn returns the connection, made by from, as it is to be used.
+func recordConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver.Conn {
 	if own := ownConn(inner); own != nil {
 		own.moveTo(rec) // a wrapper of another's is in between
 		return inner
 	}
-	return wrapConn(inner, rec)
+	return wrapConn(inner, rec, from)
 }
 
 // Driver returns the bare driver: what (*sql.DB).Driver gives is often

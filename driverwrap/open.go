@@ -158,7 +158,7 @@ func (w *wrapped) Open(dsn string) (driver.Conn, error) {
 		return nil, err
 	}
 	pool := w.source(dsn).openPool(w.inner)
-	c := recordConn(inner, pool.Connected(context.Background()))
+	c := recordConn(inner, pool.Connected(context.Background()), dsnConnector{dsn: dsn, driver: w.inner})
 	pool.Close()
 	return c, nil
 }

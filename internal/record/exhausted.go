@@ -166,7 +166,10 @@ func (l look) next(m Moves, s sql.DBStats, now time.Duration, bubbled bool) look
 // connection doesn't wait for one.
 func (m Moves) afterWaiting() uint64 { return m.acquires - m.opened }
 
-func (l look) moved(m Moves) bool { return m.acquires != l.moves.acquires }
+// moved also sees a connection on its way from one caller to another.
+func (l look) moved(m Moves) bool {
+	return m.acquires != l.moves.acquires || m.idle > l.moves.idle
+}
 
 // waiters leaves out callers who have got a connection from the pool that it
 // opened for them, and have not used it yet: it looks idle.

@@ -30,6 +30,7 @@ type Pool struct {
 	// tentative is set if nobody tells whether there is a *sql.DB, and perhaps
 	// not when it is closed: the pool is listed while it has connections.
 	tentative bool
+	hidden    bool // see Registry.HiddenPool
 
 	reg   *Registry
 	clock clock
@@ -154,7 +155,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	p.conns = append(p.conns, c)
 	p.opened += c.acquires()
 	p.mu.Unlock()
-	if first {
+	if first && !p.hidden {
 		// The pool is tentative, or one connector serves several *sql.DB: the
 		// first Close of them isn't the end.
 		p.reg.mu.Lock()
