@@ -55,6 +55,18 @@ func ExampleWithLabels() {
 	}
 }
 
+// When a program starts: would a leak be seen?
+func ExampleSelfTest() {
+	var ctx context.Context
+	var db *sql.DB // of driverwrap.Open
+	check := func() {
+		if _, err := tracker.SelfTest(ctx, db); err != nil {
+			log.Print(err) // tracker: self-test: …
+		}
+	}
+	_ = check
+}
+
 // For all tests of a package: leaks, and DBs that were never closed.
 func ExampleVerifyTestMain() {
 	TestMain := func(m *testing.M) { tracker.VerifyTestMain(m) }

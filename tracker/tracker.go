@@ -9,6 +9,10 @@
 // who can run reaches ([ProofGoroutineLeak], see [(*Tracker).Prove]), or of
 // the end of the test or the program.
 //
+// A pool is exhausted ([Exhaustion]) when all connections that its limit allows
+// are in use, none has come back for a second, and somebody waits.
+// [(*Tracker).SelfTest] proves that a leak would be seen.
+//
 // All functions and methods are safe for concurrent use.
 package tracker
 

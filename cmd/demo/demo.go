@@ -73,7 +73,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 
 	base := "http://" + l.Addr().String()
-	d.screen.intro(data.what, base)
+	d.screen.intro(data.what, base, s.selfTest)
 	if d.options.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d.options.duration)

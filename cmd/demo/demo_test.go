@@ -70,7 +70,8 @@ func runDemo(t *testing.T, o options) string {
 	d := &demo{options: o, screen: newScreen(&out, false), log: &log}
 	d.complete = func() { complete = true; cancel() }
 	err := d.run(ctx)
-	if err != nil || !complete || !strings.Contains(out.String(), "All found") || !strings.Contains(out.String(), ", 0 failed;") {
+	if err != nil || !complete || !strings.Contains(out.String(), "All found") || !strings.Contains(out.String(), ", 0 failed;") ||
+		!strings.Contains(out.String(), "self-test      passed: ") {
 		t.Fatalf("complete: %t; error: %v; output:\n%s", complete, err, out.String())
 	}
 	return out.String()

@@ -37,7 +37,11 @@ func (s *shop) index(w http.ResponseWriter, r *http.Request) error {
 		URI, Method, Name, What string
 		Left                    int
 	}
-	var page struct{ Bugs, Innocents []link }
+	var page struct {
+		Bugs, Innocents []link
+		SelfTest        string
+	}
+	page.SelfTest = selfTestWords(s.selfTest)
 	s.mu.Lock()
 	for _, b := range bugs {
 		method, _, _ := strings.Cut(b.pattern, " ")
@@ -65,7 +69,7 @@ form { margin: 0 } button { font: inherit; padding: 0 .4rem }
 </style>
 <h1>The leaky shop</h1>
 <p>A web shop with leaks planted in it. What dbleaks knows about them:
-<a href="/debug/dbleaks/">/debug/dbleaks/</a></p>
+<a href="/debug/dbleaks/">/debug/dbleaks/</a>. Its self-test {{.SelfTest}}.</p>
 <p>To browse: <a href="/products">products</a>, <a href="/products/7">one product</a>, <a href="/orders">orders</a>.</p>
 {{define "link"}}{{if not .URI}}{{.Name}}{{else if eq .Method "POST"}}<form method="post" action="{{.URI}}"><button>{{.Name}}</button></form>{{else}}<a href="{{.URI}}">{{.Name}}</a>{{end}}{{end}}
 <h2>Leaks</h2>

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
 // screen shows what is found: on a terminal as a table that is kept up to
@@ -34,8 +36,8 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// intro says what runs, and where to look.
-func (s *screen) intro(database, base string) {
+// intro says what runs, that the tracker works, and where to look.
+func (s *screen) intro(database, base string, test tracker.SelfTestResult) {
 	fmt.Fprintf(s.w, `A web shop on %[2]s, with %[3]d leaks planted in it and %[4]d look-alikes.
 
   the shop       %[1]s/
@@ -43,8 +45,14 @@ func (s *screen) intro(database, base string) {
                  curl %[1]s/debug/dbleaks/text
                  go tool pprof -top %[1]s/debug/dbleaks/pprof
                  go run ./cmd/dbleaks report %[1]s
+  self-test      %[5]s
 
-`, base, database, len(bugs), len(innocents))
+`, base, database, len(bugs), len(innocents), selfTestWords(test))
+}
+
+// selfTestWords says how the self-test went.
+func selfTestWords(r tracker.SelfTestResult) string {
+	return fmt.Sprintf("passed: rows lost on purpose were seen after %v (%v)", r.Took.Round(100*time.Microsecond), r.Proof)
 }
 
 // progress is what the shop and its load have come to.

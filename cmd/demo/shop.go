@@ -27,6 +27,8 @@ type shop struct {
 	tracker *tracker.Tracker
 	mux     *http.ServeMux
 
+	selfTest tracker.SelfTestResult // of the tracker, when the shop was opened
+
 	statements *stmtCache    // innocent: it closes what it evicts
 	leader     *sql.Conn     // innocent: held on purpose
 	replica    *sql.DB       // innocent: its connections expire
@@ -55,6 +57,9 @@ func openShop(ctx context.Context, d *database, t *tracker.Tracker) (*shop, erro
 		s.ration[b.uri] = b.times
 	}
 	s.statements = newStmtCache(db, 3)
+	if s.selfTest, err = t.SelfTest(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := s.openInnocents(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

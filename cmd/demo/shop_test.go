@@ -14,6 +14,9 @@ import (
 func TestShop(t *testing.T) {
 	s := newShop(t)
 	front := get(t, s, "GET", "/")
+	if !strings.Contains(front.Body.String(), "Its self-test passed: ") {
+		t.Error("the front page doesn't tell of the self-test")
+	}
 	for _, b := range bugs {
 		if !strings.Contains(front.Body.String(), html.EscapeString(b.what)) {
 			t.Errorf("the front page doesn't list %s", b.name)
