@@ -179,8 +179,8 @@ func TestDBGrowth(t *testing.T) {
 			db.Close()
 		}
 		w.events.expect(t, "overdue db×4", "recovered db×6")
-		if n := w.tracker.Snapshot().Totals.Overdue; n != 6 {
-			t.Errorf("%d DBs were counted overdue, want 6", n)
+		if n := w.tracker.Snapshot().Totals; n != (tracker.Totals{Reported: 6, Overdue: 6}) {
+			t.Errorf("%+v, want 6 DBs reported as overdue", n)
 		}
 		w.done(t)
 	})
