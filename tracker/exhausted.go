@@ -10,10 +10,10 @@ import (
 	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
-// Exhaustion says that a pool is exhausted: at two looks a second apart, or
-// more, all connections that its limit allows were in use, none had been
-// acquired or given back in between, and calls had begun to wait for one. A
-// pool whose connections come and go is never exhausted, however busy.
+// Exhaustion says that a pool is exhausted: at three looks or more, over a second
+// or more, all connections that its limit allows were in use, none was acquired
+// or given back in between, and calls had begun to wait for one. A pool whose
+// connections come and go is never exhausted, however busy.
 //
 // It takes a limit ((*sql.DB).SetMaxOpenConns) and a DB that was opened with
 // driverwrap.Open or OpenDB. It is an immutable value.

@@ -81,8 +81,8 @@ func TestExhaustedByALeak(t *testing.T) {
 
 				e := w.expectExhaustions(t, tracker.EventExhausted)[0]
 				if x := *e.Exhausted; x.Pool != "shop" || x.Limit != limit || x.InUse != limit || x.Waiting != 3 || x.GaveUp ||
-					x.For != 6*time.Second || !x.Since.Equal(e.At.Add(-x.For)) || !e.Since.Equal(e.At) || e.Finding.ID != "" ||
-					!strings.Contains(x.Reason, "none came back for 6s; at least 3 calls have begun to wait") {
+					x.For != 7*time.Second || !x.Since.Equal(e.At.Add(-x.For)) || !e.Since.Equal(e.At) || e.Finding.ID != "" ||
+					!strings.Contains(x.Reason, "none came back for 7s; at least 3 calls have begun to wait") {
 					t.Errorf("%+v in %+v", x, e)
 				}
 				h := e.Exhausted.Holders

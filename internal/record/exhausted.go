@@ -47,10 +47,12 @@ func (p *Pool) present() ([]*Conn, Moves) {
 
 const (
 	// exhaustedAfter is for how long no connection may have come back to a
-	// full pool before it is exhausted. A full one is looked at as often.
+	// full pool before it is exhausted, and maxStill how much of it may pass
+	// between two looks: a process that is stopped for a while has nothing
+	// move. A full pool is looked at once a second, for hurryFor.
 	exhaustedAfter = time.Second
-	// hurryFor is for how long it is.
-	hurryFor = time.Minute
+	maxStill       = exhaustedAfter / 2
+	hurryFor       = time.Minute
 )
 
 // Exhaustion is what is known of a pool that is exhausted: all connections that
@@ -83,11 +85,12 @@ type crowd struct {
 
 // look is what one look at a pool, and those before, have told of it.
 type look struct {
-	moves   Moves
-	stats   sql.DBStats
-	full    bool
-	ended   bool          // somebody waits no more who did at the look before
-	stillAt time.Duration // when it was first seen as it is now, full
+	moves Moves
+	stats sql.DBStats
+	full  bool
+	ended bool // somebody waits no more who did at the look before
+	at    time.Duration
+	still time.Duration // since it was first seen as it is now, full
 	// waiting is how many calls, at least, have begun to wait and got no
 	// connection; gaveUp tells that one of them waits no more.
 	waiting int64
@@ -102,16 +105,16 @@ func (p *Pool) Crowded(n Counts) (Exhaustion, bool) {
 	c := &p.crowd
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !fresh {
-		c.exhausted = false // it can't be told now
-		return Exhaustion{}, false
+	if !fresh { // the DB is gone, or holds its lock
+		_, known := p.Stats()
+		c.exhausted = c.exhausted && known && !c.last.moved(n.Moves)
+		return c.last.exhaustion(), c.exhausted
 	}
 	c.last = c.last.next(n.Moves, stats, now, p.clock.bubbled())
-	still := now - c.last.stillAt
-	if c.last.full && still < hurryFor || n.Moves.acquiring {
+	if c.last.full && c.last.still < hurryFor || n.Moves.acquiring {
 		p.soon.Store(true)
 	}
-	c.exhausted = c.last.full && still >= exhaustedAfter && c.last.waiters() > 0
+	c.exhausted = c.last.full && c.last.still >= exhaustedAfter && c.last.waiters() > 0
 	return c.last.exhaustion(), c.exhausted
 }
 
@@ -121,7 +124,7 @@ func (p *Pool) Exhausted(n Counts, stats sql.DBStats) (Exhaustion, bool) {
 	c := &p.crowd
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.last.next(n.Moves, stats, 0, p.clock.bubbled())
+	now := c.last.next(n.Moves, stats, p.now(), p.clock.bubbled())
 	if !c.exhausted || !now.full || c.last.moved(n.Moves) {
 		return Exhaustion{}, false
 	}
@@ -140,7 +143,7 @@ func (l look) next(m Moves, s sql.DBStats, now time.Duration, bubbled bool) look
 	began := s.WaitCount - l.stats.WaitCount
 	got := int64(m.afterWaiting() - l.moves.afterWaiting())
 	ended := s.WaitDuration != l.stats.WaitDuration
-	n := look{moves: m, stats: s, ended: ended, stillAt: now}
+	n := look{moves: m, stats: s, ended: ended, at: now}
 	n.full = s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections
 	before := l.waiting
 	if l.gaveUp || l.ended && ended {
@@ -149,7 +152,7 @@ func (l look) next(m Moves, s sql.DBStats, now time.Duration, bubbled bool) look
 	switch {
 	case !n.full:
 	case l.full && !l.moved(m):
-		n.stillAt = l.stillAt
+		n.still = l.still + min(now-l.at, maxStill)
 		n.waiting = l.waiting + began
 		n.gaveUp = l.gaveUp || ended && n.waiting > 0
 	case ended || bubbled:

@@ -3,6 +3,7 @@ package record
 import (
 	"database/sql"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -75,4 +76,38 @@ func TestLooks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExhaustedUnanswered: behind a *sql.DB that doesn't answer, as it waits for
+// its driver, a pool stays what it was; not so once the *sql.DB is gone.
+func TestExhaustedUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewRegistry(func(*Pool) bool { return false }, func() time.Duration { return time.Hour }, nil).OpenPool("", "", "", 0)
+		hang, gone := make(chan struct{}), false
+		close(hang)
+		p.SetStats(func() (sql.DBStats, bool) {
+			<-hang
+			return sql.DBStats{MaxOpenConnections: 1, InUse: 1, WaitCount: 1}, !gone
+		})
+		c := p.Connected(ctx)
+		expect := func(want bool) {
+			t.Helper()
+			_, n := p.Look(Policy{}, true)
+			if x, exhausted := p.Crowded(n); exhausted != want {
+				t.Errorf("exhausted: %v, %+v, want %v", exhausted, x, want)
+			}
+			time.Sleep(time.Second) // of the bubble
+		}
+		for _, want := range []bool{false, false, true} {
+			expect(want)
+		}
+		hang = make(chan struct{})
+		expect(true)
+		close(hang)
+		synctest.Wait()
+		gone = true
+		expect(false)
+		c.Closed()
+		p.Close()
+	})
 }
