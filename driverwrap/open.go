@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"unsafe"
 	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -106,6 +107,7 @@ func openDB(inner driver.Connector, of any, o options) *sql.DB {
 	c := &connector{inner: inner, options: o, pool: o.openPool(of)}
 	c.pool.Watch(&c.anchor)
 	db := sql.OpenDB(c)
+	c.pool.SetDB(uintptr(unsafe.Pointer(db)))
 	// Weak: a DB that is dropped must stay collectable.
 	ref := weak.Make(db)
 	c.pool.SetStats(func() (sql.DBStats, bool) {

@@ -6,3 +6,6 @@ func ForgetProofs() {
 	defer proofs.mu.Unlock()
 	proofs.took = 0
 }
+
+// DiagnoseNow is Diagnose for who can't wait for a second.
+func (t *Tracker) DiagnoseNow() Diagnosis { return t.diagnose(takeDump) }

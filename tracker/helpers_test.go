@@ -135,3 +135,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func contains(s string, parts ...string) bool {
 	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(s, part) })
 }
+
+func openNamed(tr *tracker.Tracker, name string) *sql.DB {
+	return driverwrap.OpenDB(&nopdriver.Connector{}, driverwrap.WithTracker(tr), driverwrap.WithName(name))
+}

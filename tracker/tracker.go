@@ -37,6 +37,8 @@ type Tracker struct {
 	// dbsGrow is set while DBs keep growing in number that aren't all proven.
 	dbsGrow atomic.Bool
 
+	diagnosing diagnosing
+
 	// emitting is held while observers are told, so that they are told one
 	// event at a time and in order. It is taken before mu.
 	emitting sync.Mutex

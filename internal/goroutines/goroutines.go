@@ -169,3 +169,21 @@ func (s *Source) Dump(maxAge time.Duration) (d *Dump, fresh bool) {
 	s.last = take(limit)
 	return s.last, true
 }
+
+// CallingDB returns the address of the *sql.DB that the calling goroutine is
+// in a method of; 0 if there is none, or that isn't sure.
+func CallingDB() uintptr {
+	buf := make([]byte, 16<<10)
+	all, _ := parse(string(buf[:runtime.Stack(buf, false)]))
+	if len(all) == 0 {
+		return 0
+	}
+	for _, f := range all[0].Frames {
+		if strings.HasPrefix(f.Function, "database/sql.(*DB).") {
+			if db, sure := f.word(); sure {
+				return db
+			}
+		}
+	}
+	return 0
+}

@@ -216,3 +216,28 @@ func (f Frame) word() (uintptr, bool) {
 	n, err := strconv.ParseUint(hex, 16, strconv.IntSize) // fails at "?"
 	return uintptr(n), err == nil
 }
+
+// ReceiverType is the type of which the function is a method with a pointer as
+// its receiver, with the import path; empty if it is none.
+func (f Frame) ReceiverType() string {
+	_, rest, ok := strings.Cut(f.Function, ".(*")
+	if !ok {
+		return ""
+	}
+	name, _, ok := strings.Cut(rest, ").")
+	if !ok {
+		return ""
+	}
+	return f.Package() + "." + name
+}
+
+// Receiver is the address of the object that the function is a method of, to be
+// compared only; 0 if it is none, or that isn't told. It may be an old one.
+func (f Frame) Receiver() uintptr {
+	if f.ReceiverType() == "" {
+		return 0
+	}
+	f.Args = strings.Replace(f.Args, "?", "", 1)
+	object, _ := f.word()
+	return object
+}

@@ -127,7 +127,7 @@ func (l *looker) complete(v *View) {
 	if !l.active {
 		v.Idle = max(0, l.now-max(l.activeAt, v.At))
 	}
-	v.Busy = Op(l.calls & 0xff)
+	v.Busy, v.Calls = Op(l.calls&0xff), l.calls
 	if v.end.over > 0 && (v.Kind != KindConn || l.state&watched != 0 && l.conn.bind.bound()) {
 		v.ContextOver = max(0, l.now-v.end.over)
 	}

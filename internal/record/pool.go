@@ -32,11 +32,12 @@ type Pool struct {
 	tentative bool
 	hidden    bool // see Registry.HiddenPool
 
-	reg   *Registry
-	clock clock
-	stats statsReader
-	db    reachedDB
-	guard *Scope // the test that the pool was opened in, or nil
+	reg     *Registry
+	clock   clock
+	stats   statsReader
+	db      reachedDB
+	address address
+	guard   *Scope // the test that the pool was opened in, or nil
 
 	// returns is set once a connection was seen to re-enter the pool. A
 	// wrapper of another package between database/sql and this one may keep
@@ -144,6 +145,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	if p == nil || p.reg.Off() {
 		return nil
 	}
+	p.learnDB()
 	c := newConn(p)
 	c.fill(p.terms(ctx), doneOf(ctx))
 	if c.acq.Stack.Origin.Method != callstack.MethodOpener {

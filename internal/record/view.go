@@ -33,6 +33,8 @@ type View struct {
 	Age, Idle time.Duration
 	Limit
 	Busy Op // the driver call in progress
+	// Calls changes with each driver call on the connection.
+	Calls uint64
 	// Overdue: held without activity for longer than its threshold, or after
 	// its context was over, or longer than the maximum age. Lost: proven never to be given back, by
 	// the garbage collector unless Stuck is set.

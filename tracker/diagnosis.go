@@ -1,0 +1,98 @@
+package tracker
+
+import "time"
+
+// Diagnosis says, of one moment, who holds the connections of each pool, what
+// these goroutines are doing, who waits for a connection, and which of them
+// wait for each other. It is an immutable value.
+type Diagnosis struct {
+	TakenAt time.Time
+	// Goroutines is how many the process has, and Missing of how many of them
+	// it isn't known what they do: there were too many, or this Go says it in
+	// a way that isn't understood.
+	Goroutines, Missing int
+	// Pools have the most waiters first.
+	Pools []PoolDiagnosis
+	// Deadlocks have been going on when the diagnosis was made. A goroutine
+	// that may yet go on is in none.
+	Deadlocks []Deadlock
+}
+
+// PoolDiagnosis is the part of a [Diagnosis] about one pool.
+type PoolDiagnosis struct {
+	Pool   string // the pool's name
+	PoolID uint64
+	// Limit and InUse are those of sql.DBStats; Known is false, and both are
+	// zero, where the tracker never saw the *sql.DB.
+	Limit, InUse int
+	Known        bool
+	Holders      []Holder // the oldest first
+	Waiters      []Waiter // the most first
+	// Waiting counts the goroutines in Waiters.
+	Waiting int
+}
+
+// Holder is what holds connections: the handles that one line opened.
+type Holder struct {
+	Handles Finding
+	// Openers are the goroutines that opened the handles, by what they do now,
+	// the most first.
+	Openers []Opener
+}
+
+// Opener is what goroutines do now that opened handles.
+type Opener struct {
+	Goroutine int64 // one of them
+	Count     int
+	// State is what they do, in the runtime's words, such as "chan receive"
+	// or "IO wait"; "exited" if they have ended; "unknown" if it isn't known.
+	State string
+	// Longest is for how long one of them has been blocked, in whole minutes.
+	Longest time.Duration
+	// At is the application's innermost line; zero if there is none. Stack is
+	// that of one of them, innermost frame first.
+	At    Frame
+	Stack []Frame
+	// WaitsFor is the name of the pool that they wait for a connection of.
+	WaitsFor string
+}
+
+// Waiter is goroutines that wait for a connection at one line.
+type Waiter struct {
+	Goroutine int64 // the one that has waited for longest
+	Count     int
+	Longest   time.Duration // in whole minutes
+	Site      Frame
+	Stack     []Frame // innermost frame first
+}
+
+// Deadlock is goroutines each of which holds connections and waits for another,
+// by itself or behind a mutex, of pools whose connections all are held like
+// that.
+type Deadlock struct {
+	Pools []string // by name
+	// Members are by goroutine; at most 20 are listed, and Others counts the
+	// rest.
+	Members []DeadlockMember
+	Others  int
+	// Reason says it in a sentence; Advice what would break it.
+	Reason, Advice string
+}
+
+// DeadlockMember is a goroutine of a [Deadlock].
+type DeadlockMember struct {
+	Goroutine int64
+	// Kind, Holds and Pool are of the handle that it has opened: what, on which
+	// line, in which pool.
+	Kind  Kind
+	Holds Frame
+	Pool  string
+	// Waits is the line on which it waits for a connection of WaitsFor or, if
+	// Behind is not 0, for a mutex. Then Behind is the goroutine that seems to
+	// hold that, being in a method of the same object, and waits for the
+	// connection at BehindAt.
+	Waits    Frame
+	WaitsFor string
+	Behind   int64
+	BehindAt Frame
+}
