@@ -13,6 +13,7 @@ import (
 
 	"github.com/dbleaks-go/dbleaks/internal/profile"
 	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
 //go:embed assets
@@ -73,6 +74,40 @@ func (h *handler) serveText(v *visit) error {
 	}
 	v.write(http.StatusOK, "text/plain; charset=utf-8", b.Bytes())
 	return nil
+}
+
+func (h *handler) serveDiagnosis(v *visit) error {
+	v.w.Header().Set("Vary", "Accept")
+	d, err := h.document(v)
+	if err != nil {
+		return err
+	}
+	if d.Filter != "" {
+		return failf(http.StatusBadRequest, "the diagnosis takes no filter: who waits for whom shows only in the whole")
+	}
+	d = d.WithDiagnosis(h.diagnose())
+	accept := strings.Join(v.r.Header.Values("Accept"), ",")
+	if quality(accept, "application/json") > quality(accept, "text/plain") {
+		data, err := d.EncodeJSON()
+		if err != nil {
+			return err
+		}
+		v.write(http.StatusOK, "application/json", data)
+		return nil
+	}
+	var b bytes.Buffer
+	if err := report.WriteDoctor(&b, d); err != nil {
+		return err
+	}
+	v.write(http.StatusOK, "text/plain; charset=utf-8", b.Bytes())
+	return nil
+}
+
+func (h *handler) diagnose() tracker.Diagnosis {
+	if h.tracker != nil {
+		return h.tracker.Diagnose()
+	}
+	return tracker.Default().Diagnose()
 }
 
 func (h *handler) servePprof(v *visit) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/dbleaks-go/dbleaks/internal/report"
 	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -100,5 +101,29 @@ func TestGoToolPprof(t *testing.T) {
 	}
 	if want := "store.(*Orders).Find /src/shop/store/orders.go:42"; !bytes.Contains(out, []byte(want)) {
 		t.Errorf("no %q in\n%s", want, out)
+	}
+}
+
+func TestDiagnosis(t *testing.T) {
+	h := testHandler(reporttest.Snapshot())
+	h.tracker, _ = tracker.New()
+	text := serve(h, get("diagnosis"))
+	wantStatus(t, text, 200)
+	if body := text.Body.String(); !strings.Contains(body, "Leaked (unreachable), 3 of them proven") ||
+		!strings.HasPrefix(text.Header().Get("Content-Type"), "text/plain") {
+		t.Errorf("%v\n%s", text.Header(), body)
+	}
+	r := get("diagnosis")
+	r.Header.Set("Accept", "application/json")
+	w := serve(h, r)
+	wantStatus(t, w, 200)
+	d, err := report.Decode(w.Body.Bytes())
+	if err != nil || d.Diagnosis == nil || d.Diagnosis.Goroutines == 0 || len(d.Findings) == 0 {
+		t.Errorf("%v, %+v", err, d)
+	}
+	w = serve(h, get("diagnosis?pool=orders"))
+	wantStatus(t, w, 400)
+	if !strings.Contains(w.Body.String(), "takes no filter") {
+		t.Error(w.Body.String())
 	}
 }

@@ -53,7 +53,7 @@ func TestDefaultGate(t *testing.T) {
 	}
 	h := testHandler(reporttest.Snapshot())
 	for _, tt := range tests {
-		for _, endpoint := range []string{"", "json", "text", "pprof", "style.css"} {
+		for _, endpoint := range []string{"", "json", "text", "diagnosis", "pprof", "style.css"} {
 			r := get(endpoint, tt.header...)
 			r.RemoteAddr, r.Host = tt.remote, tt.host
 			w := serve(h, r)

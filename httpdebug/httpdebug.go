@@ -18,6 +18,11 @@
 //	(nothing)  the page as HTML, or as text for curl and for Accept: text/plain
 //	json       a document of the schema dbleaks/v1
 //	text       tables and details
+//	diagnosis  who holds connections and what these goroutines do, who waits,
+//	           and which wait for each other; as text or, for Accept:
+//	           application/json, the document with a diagnosis. It takes a dump
+//	           of all goroutines, at most once a second, and for no more than a
+//	           hundredth of the time.
 //	pprof      a profile for go tool pprof; with ?seconds=N, of what became
 //	           overdue or leaked in the next N seconds
 //
@@ -122,6 +127,7 @@ var endpoints = [...]struct {
 	{"", "the page, or text for curl", (*handler).servePage},
 	{"json", "the same for programs", (*handler).serveJSON},
 	{"text", "the same as text", (*handler).serveText},
+	{"diagnosis", "who holds connections, who waits, and deadlocks", (*handler).serveDiagnosis},
 	{"pprof", "the same for go tool pprof", (*handler).servePprof},
 	{"style.css", "", serveAsset},
 	{"icon.svg", "", serveAsset},

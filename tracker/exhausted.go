@@ -40,8 +40,13 @@ type Exhaustion struct {
 	// counts the handles of further ones.
 	Holders []Finding
 	Others  int
-	// Reason says all of this but for the holders in words.
-	Reason string
+	// Waiters are the goroutines that were waiting when observers were last
+	// told, and Deadlocks those that the pool is part of; see [Diagnosis].
+	Waiters   []Waiter
+	Deadlocks []Deadlock
+	// Reason says all of this but for the holders in words, and Advice what to
+	// do about it, if that is known.
+	Reason, Advice string
 }
 
 // maxHolders bounds the sites that are listed as an exhausted pool's holders.
@@ -72,22 +77,27 @@ func (e *episode) event(k EventKind, now time.Time) Event {
 func (t *Tracker) crowded(cfg *config, p *record.Pool, n record.Counts, now time.Time) (events []Event, waits bool) {
 	x, exhausted := p.Crowded(n)
 	closed := p.Closed()
+	var told *Exhaustion
+	if exhausted && !closed && t.tellsExhausted(p, now) {
+		told = cfg.exhaustion(p, x)
+		told.ask(t.Diagnose())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.episodes[p]
 	switch {
 	case exhausted && !closed && e == nil:
-		e = &episode{last: cfg.exhaustion(p, x), began: x.Since, since: now, summaries: newSummaries(now)}
+		e = &episode{last: told, began: x.Since, since: now, summaries: newSummaries(now)}
 		t.episodes[p] = e
 		return []Event{e.event(EventExhausted, now)}, false
 	case e == nil:
 		return nil, false
 	case exhausted && !closed:
 		e.calm = false
-		if !now.After(e.summaryAt) {
+		if told == nil {
 			return nil, false
 		}
-		e.last = cfg.exhaustion(p, x)
+		e.last = told
 		e.summedUp(now)
 		return []Event{e.event(EventExhaustedOngoing, now)}, false
 	case !e.calm:
@@ -101,18 +111,40 @@ func (t *Tracker) crowded(cfg *config, p *record.Pool, n record.Counts, now time
 	return []Event{e.event(EventExhaustedEnd, now)}, false
 }
 
+// tellsExhausted reports whether observers are to be told that p is exhausted.
+func (t *Tracker) tellsExhausted(p *record.Pool, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.episodes[p]
+	return e == nil || now.After(e.summaryAt)
+}
+
+// ask adds what the goroutines tell.
+func (x *Exhaustion) ask(d Diagnosis) {
+	for _, p := range d.Pools {
+		if p.PoolID == x.PoolID {
+			x.Waiters = p.Waiters
+		}
+	}
+	for _, l := range d.Deadlocks {
+		if slices.Contains(l.Pools, x.Pool) {
+			x.Deadlocks = append(x.Deadlocks, l)
+			x.Reason += "; deadlock: " + l.Reason
+			x.Advice = l.Advice
+		}
+	}
+}
+
 // end makes what was last told what is told of the end.
 func (e *episode) end() {
 	x := *e.last
 	x.For = e.over - e.began
-	x.Reason = fmt.Sprintf("was exhausted for %s", words.Duration(x.For))
+	x.Reason, x.Advice = fmt.Sprintf("was exhausted for %s", words.Duration(x.For)), ""
+	x.Waiters, x.Deadlocks = nil, nil
 	e.last = &x
 }
 
-// exhaustion makes the value that is reported.
-//
-// Who waits, and whether he holds a connection of the same pool, the goroutines
-// tell: this is the place to ask them, as it is called rarely.
+// exhaustion makes the value that is reported, without what the goroutines tell.
 func (c *config) exhaustion(p *record.Pool, x record.Exhaustion) *Exhaustion {
 	out := &Exhaustion{
 		Pool: p.Name, PoolID: p.ID, Limit: x.Limit, InUse: x.InUse,

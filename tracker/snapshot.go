@@ -53,6 +53,13 @@ func (t *Tracker) Snapshot() Snapshot {
 		s.Ended = append(s.Ended, e)
 	}
 	s.Totals = t.totals
+	for p, e := range t.episodes {
+		for i := range s.Pools {
+			if x := s.Pools[i].Exhausted; x != nil && s.Pools[i].ID == p.ID {
+				x.Waiters, x.Deadlocks, x.Advice = e.last.Waiters, e.last.Deadlocks, e.last.Advice
+			}
+		}
+	}
 	if len(t.active) >= maxActive {
 		for key := range groups {
 			if t.active[key] == nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/dbleaks-go/dbleaks/internal/report"
 )
 
-// request is what the arguments of report and check ask for.
+// request is what the arguments of a command ask for.
 type request struct {
 	url     *url.URL // of the JSON document, filters included
 	filter  report.Filter
 	timeout time.Duration
-	json    bool  // report only
+	json    bool  // report and doctor only
 	limit   int64 // of the reply, in bytes
 }
 
@@ -37,12 +37,14 @@ func parseArgs(command string, args []string) (request, error) {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	fs.DurationVar(&req.timeout, "timeout", 10*time.Second, "")
-	if command == "report" {
+	if command != "check" {
 		fs.BoolVar(&req.json, "json", false, "")
 	}
 	filters := map[string]*string{}
-	for _, f := range filterFlags {
-		filters[f.param] = fs.String(f.flag, "", "")
+	if command != "doctor" {
+		for _, f := range filterFlags {
+			filters[f.param] = fs.String(f.flag, "", "")
+		}
 	}
 	urls, err := parseMixed(fs, args)
 	switch {
@@ -57,7 +59,7 @@ func parseArgs(command string, args []string) (request, error) {
 	case req.timeout <= 0:
 		return req, fmt.Errorf("%s: -timeout %v: give a time to wait", command, req.timeout)
 	}
-	if req.url, err = documentURL(urls[0]); err == nil {
+	if req.url, err = documentURL(urls[0], endpoints[command]); err == nil {
 		req.filter, err = addFilters(req.url, filters)
 	}
 	if err != nil {
@@ -80,9 +82,12 @@ func parseMixed(fs *flag.FlagSet, args []string) (others []string, err error) {
 	}
 }
 
-// documentURL finds the address of the JSON document from that of a service,
-// of its page, or of any endpoint below the page.
-func documentURL(arg string) (*url.URL, error) {
+// endpoints are where the commands find their documents.
+var endpoints = map[string]string{"report": "json", "check": "json", "doctor": "diagnosis"}
+
+// documentURL finds the address of an endpoint from that of a service, of its
+// page, or of any endpoint below the page.
+func documentURL(arg, endpoint string) (*url.URL, error) {
 	full := arg
 	if !strings.Contains(arg, "://") {
 		full = "http://" + arg
@@ -109,12 +114,12 @@ func documentURL(arg string) (*url.URL, error) {
 	case u.Path == "" || u.Path == "/":
 		u.Path = "/debug/dbleaks/"
 	case strings.HasSuffix(u.Path, "/"):
-	case last == "json" || last == "text" || last == "pprof":
+	case last == "json" || last == "text" || last == "pprof" || last == "diagnosis":
 		u.Path = strings.TrimSuffix(u.Path, last)
 	default:
 		u.Path += "/"
 	}
-	u.Path += "json"
+	u.Path += endpoint
 	u.RawPath = ""
 	return u, nil
 }

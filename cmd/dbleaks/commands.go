@@ -28,6 +28,24 @@ func runReport(ctx context.Context, args []string, stdout io.Writer) (int, error
 	return exitFine, err
 }
 
+// runDoctor prints what is the matter with the service's pools.
+func runDoctor(ctx context.Context, args []string, stdout io.Writer) (int, error) {
+	req, err := parseArgs("doctor", args)
+	if err != nil {
+		return exitError, err
+	}
+	data, d, err := fetch(ctx, req)
+	switch {
+	case err != nil:
+		return exitError, err
+	case req.json:
+		_, err = stdout.Write(report.SafeJSON(data))
+	default:
+		err = report.WriteDoctor(stdout, d)
+	}
+	return exitFine, err
+}
+
 // runCheck says whether something is overdue or leaked, and what.
 func runCheck(ctx context.Context, args []string, stdout io.Writer) (int, error) {
 	req, err := parseArgs("check", args)

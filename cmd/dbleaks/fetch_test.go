@@ -162,7 +162,7 @@ func TestWrongArguments(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "nothing to do: give report, check, version or help"},
+		{nil, "nothing to do: give doctor, report, check, version or help"},
 		{[]string{"repotr"}, `no command "repotr"`},
 		{[]string{"report"}, "report: give the URL of a service"},
 		{[]string{"check", "a", "b"}, "check: give one URL, not 2: a b"},
@@ -204,7 +204,7 @@ func TestDocumentURL(t *testing.T) {
 		{"http://me:pw@host", "http://me:pw@host/debug/dbleaks/json"},
 	}
 	for _, tt := range tests {
-		got, err := documentURL(tt.in)
+		got, err := documentURL(tt.in, "json")
 		if err != nil || got.String() != tt.want {
 			t.Errorf("%q: %v, error %v; want %s", tt.in, got, err, tt.want)
 		}
@@ -215,7 +215,7 @@ func FuzzDocumentURL(f *testing.F) {
 	f.Add("localhost:6060")
 	f.Add("http://[::1%25lo]:1/a/../json?x#y")
 	f.Fuzz(func(t *testing.T, arg string) {
-		u, err := documentURL(arg)
+		u, err := documentURL(arg, "json")
 		if err != nil {
 			return
 		}

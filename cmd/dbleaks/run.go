@@ -21,6 +21,8 @@ const (
 
 const usage = `dbleaks asks a running service which database/sql handles it holds.
 
+    dbleaks doctor URL    say what is the matter with the service's pools: who
+                          holds connections, who waits, and for whom
     dbleaks report URL    print what the service holds
     dbleaks check URL     exit 1, with the reason, if something is overdue or
                           leaked, 0 if not, 2 if the service can't be asked
@@ -30,8 +32,11 @@ const usage = `dbleaks asks a running service which database/sql handles it hold
 URL is where the service mounts package httpdebug: localhost:6060 stands for
 http://localhost:6060/debug/dbleaks/. Flags may come before or after it:
 
-    -json           report: print the document (schema dbleaks/v1) as it is
+    -json           doctor, report: print the document (schema dbleaks/v1) as it is
     -timeout D      how long to wait for the whole answer (default 10s)
+
+and, for report and check,
+
     -pool NAME      only this pool
     -kind KIND      only this kind: db, conn, tx, rows (also row), row, stmt
     -state STATE    only this state: open, overdue, leaked, recovered
@@ -51,11 +56,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func dispatch(ctx context.Context, args []string, stdout io.Writer) (int, error) {
 	if len(args) == 0 {
-		return exitError, errors.New("nothing to do: give report, check, version or help")
+		return exitError, errors.New("nothing to do: give doctor, report, check, version or help")
 	}
 	var status int
 	var err error
 	switch name := args[0]; name {
+	case "doctor":
+		status, err = runDoctor(ctx, args[1:], stdout)
 	case "report":
 		status, err = runReport(ctx, args[1:], stdout)
 	case "check":
@@ -65,7 +72,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer) (int, error)
 	case "help", "-h", "-help", "--help":
 		_, err = io.WriteString(stdout, usage)
 	default:
-		err = fmt.Errorf("no command %q: there are report, check, version and help", name)
+		err = fmt.Errorf("no command %q: there are doctor, report, check, version and help", name)
 	}
 	if errors.Is(err, flag.ErrHelp) {
 		_, err = io.WriteString(stdout, usage)

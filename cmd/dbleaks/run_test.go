@@ -151,3 +151,21 @@ func TestHostileService(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctor(t *testing.T) {
+	tr, err := tracker.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := serve(t, httpdebug.Handler(httpdebug.WithTracker(tr)).ServeHTTP)
+	status, stdout, stderr := call(t, "doctor", url)
+	if status != exitFine || stderr != "" || !strings.Contains(stdout, "No pool is watched here") {
+		t.Errorf("status %d, %s%s", status, stdout, stderr)
+	}
+	status, stdout, stderr = call(t, "doctor", "-json", url)
+	if status != exitFine || stderr != "" || !strings.Contains(stdout, `"diagnosis": {`) {
+		t.Errorf("status %d, %s%s", status, stdout, stderr)
+	}
+	wantFailure(t, "flag provided but not defined: -pool", "doctor", url, "-pool", "x")
+	wantFailure(t, "404 Not Found; is httpdebug mounted there?", "doctor", serve(t, http.NotFound))
+}

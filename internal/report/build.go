@@ -197,6 +197,7 @@ func exhaustion(x *tracker.Exhaustion) *Exhaustion {
 		Limit: x.Limit, InUse: x.InUse, Since: x.Since, Seconds: seconds(x.For),
 		Waiting: x.Waiting, GaveUp: x.GaveUp, Reason: x.Reason,
 		Holders: convert(x.Holders, holder), Others: x.Others,
+		Waiters: convert(x.Waiters, waitingLine), Deadlocks: convert(x.Deadlocks, deadlock), Advice: x.Advice,
 	}
 }
 

@@ -39,6 +39,8 @@ type Document struct {
 	SiteThresholds []SiteThreshold `json:"site_thresholds"`
 	// Beyond counts what was past the limits of the tracker's memory.
 	Beyond Beyond `json:"beyond_limits"`
+	// Diagnosis is there if it was asked for.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 	// NoLeakProfile tells that this Go has no goroutine-leak profile, without
 	// which dropped transactions and DBs can't be proven.
 	NoLeakProfile bool `json:"no_leak_profile,omitempty"`
@@ -185,6 +187,10 @@ type Exhaustion struct {
 	// Others counts the handles of those that are not listed.
 	Holders []Holder `json:"holders"`
 	Others  int      `json:"others,omitempty"`
+	// Waiters and Deadlocks are as of when it was last told.
+	Waiters   []WaitingLine `json:"waiters,omitempty"`
+	Deadlocks []Deadlock    `json:"deadlocks,omitempty"`
+	Advice    string        `json:"advice,omitempty"`
 }
 
 // Holder is a finding, or a group of open handles, that holds connections of an

@@ -41,6 +41,16 @@ func (h Holder) Note() string {
 	return note
 }
 
+// Words says what the goroutine holds, and what it waits for.
+func (m DeadlockMember) Words() string {
+	said := fmt.Sprintf("goroutine %d holds the %s of %s and waits at %s for pool %s",
+		m.Goroutine, m.Kind, m.Holds.Short(), m.Waits.Short(), m.WaitsFor)
+	if m.Behind != 0 {
+		said += fmt.Sprintf(", behind goroutine %d at %s", m.Behind, m.BehindAt.Short())
+	}
+	return said
+}
+
 func writeExhausted(b *bytes.Buffer, d Document) {
 	pools := d.Exhausted()
 	if len(pools) == 0 {
@@ -57,5 +67,18 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 		if n := p.Exhausted.Others; n > 0 {
 			field(b, label, fmt.Sprintf("and %d more", n))
 		}
+		label = "waiting"
+		for _, w := range p.Exhausted.Waiters {
+			field(b, label, fmt.Sprintf("%s: %s", words.Plural(w.Count, "goroutine"), w.Site.Short()))
+			label = ""
+		}
+		label = "locked"
+		for _, l := range p.Exhausted.Deadlocks {
+			for _, m := range l.Members {
+				field(b, label, m.Words())
+				label = ""
+			}
+		}
+		field(b, "do", p.Exhausted.Advice)
 	}
 }

@@ -34,7 +34,11 @@
 //	          exhausted, at its end
 //	holders   what holds the connections, the oldest first:
 //	          "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42; …"
+//	waiters   how many goroutines wait where, the most first; absent if it
+//	          isn't known
+//	deadlock  which of them wait for each other; absent if none do
 //	reason    what is known, in words
+//	advice    what to do; absent if it isn't known
 //
 // SQL text is not logged.
 package leaklog

@@ -99,9 +99,11 @@ func pools() []tracker.Pool {
 
 func exhaustion() *tracker.Exhaustion {
 	held := append(findings(), openHandles()[1])
+	d := Diagnosis()
 	return &tracker.Exhaustion{
 		Pool: "orders", PoolID: 1, Limit: 10, InUse: 10, Since: Now.Add(-12 * time.Second), For: 12 * time.Second,
 		Waiting: 31, GaveUp: true, Holders: held, Others: 2,
+		Waiters: d.Pools[0].Waiters, Deadlocks: d.Deadlocks, Advice: d.Deadlocks[0].Advice,
 		Reason: "10 of 10 connections in use, none came back for 12s; at least 31 calls have begun to wait, of which some have given up",
 	}
 }

@@ -1,0 +1,168 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
+)
+
+// WriteDoctor writes the document's diagnosis as a person would: what is the
+// matter, and then what shows it. It holds no byte that a terminal acts on but
+// line ends. The only errors are those of w.
+func WriteDoctor(w io.Writer, d Document) error {
+	d = d.Printable()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s, at %s\n\n", d.Process.Words(), d.GeneratedAt.Format(timeLayout))
+	for _, sentence := range d.Verdict() {
+		fmt.Fprintf(&b, "%s\n", sentence)
+	}
+	if x := d.Diagnosis; x != nil {
+		for i, l := range x.Deadlocks {
+			writeDeadlock(&b, i+1, l)
+		}
+		for _, p := range x.Pools {
+			writeDiagnosed(&b, p)
+		}
+	}
+	writeFindings(&b, d)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Verdict says what is the matter, in sentences: first what keeps callers
+// waiting, then what is lost, then what is only suspected.
+func (d Document) Verdict() (out []string) {
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if d.Diagnosis != nil {
+		for _, l := range d.Diagnosis.Deadlocks {
+			say("Deadlock: %s. %s.", l.Reason, upper(l.Advice))
+		}
+		for _, p := range d.Diagnosis.Pools {
+			if p.Waiting > 0 {
+				say("%s", p.verdict())
+			}
+		}
+	}
+	for _, f := range d.Findings {
+		say("%s, opened at %s: %s.", upper(f.Headline()), f.Site.Short(), f.Reason)
+	}
+	switch {
+	case len(d.Pools) == 0:
+		say("No pool is watched here: is the database opened through driverwrap, and is the filter right?")
+	case len(out) == 0:
+		say("Nothing is the matter: nobody waits for a connection, and nothing is held beyond its threshold.")
+	}
+	if x := d.Diagnosis; x != nil && x.Missing > 0 {
+		say("Of %d of %d goroutines it isn't known what they do, so deadlocks were not looked for.", x.Missing, x.Goroutines)
+	}
+	return out
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// verdict says who waits for the pool, and who holds most of it.
+func (p DiagnosedPool) verdict() string {
+	wait := "waits"
+	if p.Waiting > 1 {
+		wait = "wait"
+	}
+	said := fmt.Sprintf("%s %s for a connection of pool %s", words.Plural(p.Waiting, "goroutine"), wait, p.Name)
+	if p.full() {
+		said += fmt.Sprintf(", all %d of which are in use", *p.Limit)
+	}
+	if len(p.Holders) == 0 {
+		return said + "."
+	}
+	most := p.Holders[0]
+	for _, h := range p.Holders {
+		if h.Count > most.Count {
+			most = h
+		}
+	}
+	return fmt.Sprintf("%s; most are held by %s opened at %s, the oldest for %s.",
+		said, Handles(most.Count, most.Kind), most.Site.Short(), words.Duration(most.Age()))
+}
+
+func (p DiagnosedPool) full() bool {
+	return p.Limit != nil && p.InUse != nil && *p.Limit > 0 && *p.InUse >= *p.Limit
+}
+
+func writeDeadlock(b *bytes.Buffer, number int, l Deadlock) {
+	fmt.Fprintf(b, "\nDEADLOCK %d, of %s\n", number, strings.Join(l.Pools, ", "))
+	t := newTable(">GOROUTINE", "HOLDS", "OPENED AT", "WAITS AT", "FOR")
+	for _, m := range l.Members {
+		waits, what := m.Waits.Short(), "pool "+m.WaitsFor
+		if m.Behind != 0 {
+			what = fmt.Sprintf("a mutex that goroutine %d seems to hold, which waits for pool %s at %s", m.Behind, m.WaitsFor, m.BehindAt.Short())
+		}
+		t.add(strconv.FormatInt(m.Goroutine, 10), m.Kind+" of pool "+m.Pool, m.Holds.Short(), waits, what)
+	}
+	t.write(b)
+	if l.Others > 0 {
+		fmt.Fprintf(b, "and %d more\n", l.Others)
+	}
+	fmt.Fprintf(b, "do: %s\n", l.Advice)
+}
+
+func writeDiagnosed(b *bytes.Buffer, p DiagnosedPool) {
+	fmt.Fprintf(b, "\nPOOL %s", p.Name)
+	if p.Limit != nil {
+		fmt.Fprintf(b, ": %d in use, limit %s", *p.InUse, Stats{MaxOpen: *p.Limit}.Limit())
+	}
+	b.WriteString("\n")
+	if len(p.Holders) > 0 {
+		t := newTable("HELD BY", ">COUNT", ">AGE", "STATE", "OPENED AT", "OPENER NOW")
+		for _, h := range p.Holders {
+			for i, o := range h.Openers {
+				if i == 0 {
+					t.add(h.Kind, strconv.Itoa(h.Count), words.Duration(h.Age()), h.State, h.Site.Short(), o.words(len(h.Openers)))
+				} else {
+					t.add("", "", "", "", "", o.words(len(h.Openers)))
+				}
+			}
+		}
+		t.write(b)
+	}
+	if len(p.Waiters) > 0 {
+		t := newTable("WAITS", ">COUNT", ">LONGEST", "AT")
+		for _, w := range p.Waiters {
+			t.add("for it", strconv.Itoa(w.Count), blocked(w.LongestSeconds), w.Site.Short())
+		}
+		t.write(b)
+	}
+}
+
+// words says what the goroutines do, of so many groups.
+func (o Opener) words(groups int) string {
+	said := o.State
+	if o.WaitsFor != "" {
+		said = "waits for pool " + o.WaitsFor
+	}
+	if groups > 1 || o.Count > 1 {
+		said = fmt.Sprintf("%d × %s", o.Count, said)
+	}
+	if o.LongestSeconds > 0 {
+		said += " for " + blocked(o.LongestSeconds)
+	}
+	if at := o.At.Short(); at != "" {
+		said += " at " + at
+	}
+	return said
+}
+
+// blocked is for how long a goroutine is, which the runtime tells in minutes.
+func blocked(seconds float64) string {
+	if seconds < 60 {
+		return "<1m"
+	}
+	return words.Duration(Seconds(seconds))
+}
