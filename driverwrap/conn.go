@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/session"
 )
 
 // conn is a wrapped connection without exec and query fast paths: for these,
@@ -51,8 +52,11 @@ func wrapConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver
 	return c
 }
 
-// Unwrap returns the driver's own connection.
-func (c *conn) Unwrap() driver.Conn { return c.inner }
+// Unwrap returns the driver's own connection. Nobody sees what is done with it.
+func (c *conn) Unwrap() driver.Conn {
+	c.rec.Settled(session.All)
+	return c.inner
+}
 
 // ResetSession is called when the connection leaves the pool. An error other
 // than ErrBadConn doesn't keep it from doing so.
@@ -72,6 +76,9 @@ func (c *conn) ResetSession(ctx context.Context) error {
 
 // IsValid is called when the connection re-enters the pool.
 func (c *conn) IsValid() bool {
+	if c.rec.Dirty() {
+		c.askSession()
+	}
 	c.rec.Released()
 	return c.valid == nil || c.valid.IsValid()
 }
@@ -166,13 +173,20 @@ func (c execQueryConn) QueryContext(ctx context.Context, query string, args []dr
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c.rec.Use(ctx, record.OpExec)
 	defer c.rec.Leave()
-	return c.execCtx.ExecContext(ctx, query, args)
+	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {
+		c.ran(ctx, query, err)
+	}
+	return result, err
 }
 
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c.rec.Use(ctx, record.OpQuery)
 	defer c.rec.Leave()
 	inner, err := c.queryCtx.QueryContext(ctx, query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {
+		c.ran(ctx, query, err)
+	}
 	if err != nil {
 		return inner, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/session"
 )
 
 // This file lends the modern interfaces to drivers that have the legacy ones
@@ -64,7 +65,11 @@ func (c *conn) legacyExec(query string, args []driver.Value) (driver.Result, err
 	}
 	c.rec.Use(context.Background(), record.OpExec)
 	defer c.rec.Leave()
-	return e.Exec(query, args)
+	result, err := e.Exec(query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {
+		c.ran(context.Background(), query, err)
+	}
+	return result, err
 }
 
 func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, error) {
@@ -75,6 +80,9 @@ func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, erro
 	c.rec.Use(context.Background(), record.OpQuery)
 	defer c.rec.Leave()
 	inner, err := q.Query(query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {
+		c.ran(context.Background(), query, err)
+	}
 	if err != nil {
 		return inner, err
 	}

@@ -128,20 +128,18 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 		return nil, err`, `	inner, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, errors.New(err.Error())`},
-	{"ErrSkip of exec wrapped", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	{"ErrSkip of exec wrapped", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if err == driver.ErrSkip {
 		err = errors.Join(err)
-	}
-	return result, err`},
-	{"error of exec wrapped", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	}`},
+	{"error of exec wrapped", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if err != nil && err != driver.ErrSkip {
 		err = errors.Join(err)
-	}
-	return result, err`},
+	}`},
 	{"exec with another context", "conn.go", `c.execCtx.ExecContext(ctx, query, args)`, `c.execCtx.ExecContext(context.WithoutCancel(ctx), query, args)`},
-	{"result wrapped", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	{"result wrapped", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if err != nil {
 		return nil, err
@@ -222,25 +220,23 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 		return nil, err`, `	inner, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, nil`},
-	{"ErrBadConn of exec hidden", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	{"ErrBadConn of exec hidden", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if err == driver.ErrBadConn {
 		err = errors.New(err.Error())
-	}
-	return result, err`},
-	{"exec retried", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	}`},
+	{"exec retried", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if errors.Is(err, driver.ErrBadConn) {
 		return c.execCtx.ExecContext(ctx, query, args)
-	}
-	return result, err`},
+	}`},
 	{"exec with one argument more", "conn.go", `c.execCtx.ExecContext(ctx, query, args)`, `c.execCtx.ExecContext(ctx, query, append(args, driver.NamedValue{Ordinal: len(args) + 1}))`},
-	{"exec without the names", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`,
+	{"exec without the names", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	for i := range args {
 		args[i].Name = ""
 	}
-	return c.execCtx.ExecContext(ctx, query, args)`},
-	{"exec prepares", "conn.go", `	return c.execCtx.ExecContext(ctx, query, args)`, `	return nil, driver.ErrSkip`},
+	result, err := c.execCtx.ExecContext(ctx, query, args)`},
+	{"exec prepares", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`, `	result, err := driver.Result(nil), error(driver.ErrSkip)`},
 	{"query prepares", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `driver.Rows(nil), error(driver.ErrSkip)`},
 	{"query with another context", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `c.queryCtx.QueryContext(context.WithoutCancel(ctx), query, args)`},
 	{"rows refused if the context has ended", "conn.go", `	return c.wrapRows`, `	if err := ctx.Err(); err != nil {

@@ -5,8 +5,8 @@ package driverwrap_test
 // scannerMutations are defects of what Go 1.27 asks of rows.
 var scannerMutations = []mutation{
 	{"RowsColumnScanner lost", "scanner_go127.go", `inner.(driver.RowsColumnScanner); ok {`, `inner.(driver.RowsColumnScanner); ok && s == nil {`},
-	{"a row of a RowsColumnScanner skipped", "scanner_go127.go", `return r.scanner.NextRow()`, `r.scanner.NextRow()
-	return r.scanner.NextRow()`},
+	{"a row of a RowsColumnScanner skipped", "scanner_go127.go", `err := r.scanner.NextRow()`, `r.scanner.NextRow()
+	err := r.scanner.NextRow()`},
 	{"error of ScanColumn swallowed", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `r.scanner.ScanColumn(ctx, index, dest)
 	return nil`},
 	{"ScanContext lost", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(driver.ScanContext{}, index, dest)`},
@@ -34,8 +34,8 @@ func (s *nextScanner) ScanColumn(ctx driver.ScanContext, index int, dest any) er
 	}
 	return nil
 }`},
-	{"error of NextRow swallowed", "scanner_go127.go", `return r.scanner.NextRow()`, `r.scanner.NextRow()
-	return nil`},
+	{"error of NextRow swallowed", "scanner_go127.go", `err := r.scanner.NextRow()`, `r.scanner.NextRow()
+	var err error`},
 	{"error of ScanColumn replaced", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `if err := r.scanner.ScanColumn(ctx, index, dest); err != nil {
 		return driver.ErrBadConn
 	}

@@ -35,7 +35,7 @@ func TestMutations(t *testing.T) {
 	}
 	b := &builder{dir: dir, tmp: t.TempDir()}
 	faults := slices.Concat(connMutations, stmtMutations, txMutations, rowsMutations, openMutations)
-	all := slices.Concat(faults, ruleMutations)
+	all := slices.Concat(faults, ruleMutations, sessionMutations)
 	binary, left := b.all(t, all)
 	if out, err := runTests(t, binary, 0, "^Test|^Fuzz"); err != nil {
 		t.Fatalf("without a defect: %v\n%s", err, out)

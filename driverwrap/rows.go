@@ -43,6 +43,9 @@ func (r *rows) Next(dest []driver.Value) error {
 	r.Enter(record.OpNext)
 	err := r.inner.Next(dest)
 	r.Leave()
+	if err != nil && r.Dirty() {
+		r.Failed(err)
+	}
 	return err
 }
 
@@ -56,13 +59,18 @@ func (r *rows) HasNextResultSet() bool {
 	return false
 }
 
-func (r *rows) NextResultSet() error {
+func (r *rows) NextResultSet() (err error) {
 	n, ok := r.inner.(driver.RowsNextResultSet)
 	if !ok {
 		return io.EOF
 	}
 	r.Enter(record.OpNext)
 	defer r.Leave()
+	defer func() {
+		if err != nil && r.Dirty() {
+			r.Failed(err)
+		}
+	}()
 	return n.NextResultSet()
 }
 

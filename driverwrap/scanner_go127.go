@@ -27,7 +27,11 @@ func newRows(inner driver.Rows) (*rows, driver.Rows) {
 func (r *scannerRows) NextRow() error {
 	r.Enter(record.OpNext)
 	defer r.Leave()
-	return r.scanner.NextRow()
+	err := r.scanner.NextRow()
+	if err != nil && r.Dirty() {
+		r.Failed(err)
+	}
+	return err
 }
 
 func (r *scannerRows) ScanColumn(ctx driver.ScanContext, index int, dest any) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/session"
 )
 
 // stmt is a wrapped statement.
@@ -73,6 +74,14 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	s.conn.rec.Use(ctx, record.OpExec)
 	defer s.conn.rec.Leave()
+	result, err := s.exec(ctx, args)
+	if !session.Everyday(s.text) || s.conn.rec.Dirty() {
+		s.conn.ran(ctx, s.text, err)
+	}
+	return result, err
+}
+
+func (s *stmt) exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	if inner, ok := s.inner.(driver.StmtExecContext); ok {
 		return inner.ExecContext(ctx, args)
 	}
@@ -89,6 +98,9 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	s.conn.rec.Use(ctx, record.OpQuery)
 	defer s.conn.rec.Leave()
 	inner, err := s.query(ctx, args)
+	if !session.Everyday(s.text) || s.conn.rec.Dirty() {
+		s.conn.ran(ctx, s.text, err)
+	}
 	if err != nil {
 		return inner, err
 	}

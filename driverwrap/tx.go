@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/session"
 )
 
 // Begin is never called by database/sql, which prefers BeginTx.
@@ -25,6 +26,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
+	c.rec.Settled(session.Tx | session.Tables) // what was begun by text is in it, or over
 	t := &tx{inner: inner}
 	c.rec.Tx(ctx, &t.Anchor)
 	if c.resetter == nil || c.valid == nil {

@@ -13,6 +13,8 @@ import (
 func reason(g *group, s State) string {
 	v := g.views[0]
 	switch {
+	case g.kind == KindSession:
+		return sessionReason(v)
 	case g.lost > 0:
 		return lostReason(g.firstLost())
 	case g.series != nil:
@@ -81,6 +83,8 @@ func remedy(k Kind, site Frame, v *record.View) string {
 		return fmt.Sprintf("give what is waited for at %s a way to end, e.g. by a context", v.Stuck.At)
 	}
 	switch k {
+	case KindSession:
+		return sessionAdvice(v, site)
 	case KindRows:
 		return fmt.Sprintf("add `defer rows.Close()` right after the error check that follows line %d", site.Line)
 	case KindRow:

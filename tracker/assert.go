@@ -105,7 +105,8 @@ func AssertNoLeaks(tb TB, opts ...AssertOption) {
 }
 
 // AssertNoLeaks fails the test, by tb.Errorf, if a connection, transaction,
-// rows or statement is open. It asks for proofs ([(*Tracker).Prove]) and waits
+// rows or statement is open, or a connection in the pool is dirty
+// ([SessionChecks]). It asks for proofs ([(*Tracker).Prove]) and waits
 // for up to the grace period for handles that are just being given back. Idle connections
 // are no leak; neither is a DB, unless [IncludeDBs] is given, nor a handle
 // opened with [LongLived].

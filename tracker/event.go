@@ -8,7 +8,8 @@ type EventKind uint8
 // The events of a finding, in the order in which they come. Each comes once,
 // but EventOngoing, which repeats at doubling intervals.
 const (
-	// EventOverdue: handles of one site are held beyond their threshold.
+	// EventOverdue: handles of one site are held beyond their threshold, or a
+	// statement left a connection dirty.
 	EventOverdue EventKind = iota
 	// EventLeaked: the first handle of the finding is proven leaked.
 	EventLeaked

@@ -108,6 +108,15 @@ func ExampleWithSiteThreshold() {
 	}
 }
 
+func ExampleWithSessionChecks() {
+	err := tracker.Default().Configure(
+		tracker.WithSessionChecks(tracker.DefaultSessionChecks | tracker.SessionSettings),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
 func ExampleLongLived() {
 	var db *sql.DB
 	listen := func(ctx context.Context) error {

@@ -47,7 +47,8 @@ type Finding struct {
 	// the monotonic clock, so a stepped wall clock doesn't change it.
 	OpenedAt time.Time
 	Age      time.Duration
-	// Count is the number of handles, Leaked how many of them are proven.
+	// Count is the number of handles (of KindSession: of connections), Leaked
+	// how many of them are proven.
 	Count, Leaked int
 	// Busy is the driver call that the oldest handle's connection is in now
 	// ("query", "next", …), or empty. LongLived is the reason given to
@@ -86,7 +87,8 @@ type Pool struct {
 	Closed   bool
 	// InUse and Idle count the physical connections as the driver sees them.
 	InUse, Idle int
-	// Open counts open handles by kind, those within others included.
+	// Open counts open handles by kind, those within others included; for
+	// KindSession, connections in the pool that something was left behind on.
 	Open map[Kind]int
 	// Overdue and Leaked count handles in the snapshot's findings.
 	Overdue, Leaked int

@@ -67,6 +67,8 @@ var kinds = [...]Kind{
 	record.KindTx:   KindTx,
 	record.KindRows: KindRows,
 	record.KindStmt: KindStmt,
+
+	record.KindSession: KindSession,
 }
 
 func (c *config) keyOf(v *record.View) record.Key {

@@ -5,7 +5,8 @@ import "fmt"
 // Kind is the kind of a handle: a thing that must be given back.
 type Kind uint8
 
-// The kinds. A KindRow is the rows handle of a QueryRow that has not been
+// The kinds. A KindSession is no handle: it is what a statement left behind on a
+// connection that went back to the pool; see [SessionChecks]. A KindRow is the rows handle of a QueryRow that has not been
 // scanned yet; it shares the threshold of KindRows.
 const (
 	KindDB Kind = iota
@@ -14,9 +15,10 @@ const (
 	KindRows
 	KindRow
 	KindStmt
+	KindSession
 )
 
-var kindNames = [...]string{"db", "conn", "tx", "rows", "row", "stmt"}
+var kindNames = [...]string{"db", "conn", "tx", "rows", "row", "stmt", "session"}
 
 // String returns the kind's name in lower case, as every report writes it.
 func (k Kind) String() string { return name(kindNames[:], uint8(k), "Kind") }
@@ -39,7 +41,8 @@ type State uint8
 const (
 	// StateOpen is a handle in use, within its threshold.
 	StateOpen State = iota
-	// StateOverdue is a handle held longer than the threshold of its kind.
+	// StateOverdue is a handle held longer than the threshold of its kind, or a
+	// connection left dirty.
 	StateOverdue
 	// StateLeaked is a handle that is proven never to be given back.
 	StateLeaked

@@ -12,7 +12,7 @@ import (
 // The zero Report is empty. It is an immutable value.
 type Report struct {
 	At       time.Time
-	Findings []Finding // all in StateLeaked, sorted as in a Snapshot
+	Findings []Finding // in StateLeaked, but for KindSession; sorted as in a Snapshot
 }
 
 // Empty reports whether everything was given back.
@@ -58,7 +58,10 @@ func (c *config) report(left []record.View, proof Proof, closed func(*record.Poo
 	r := Report{At: time.Now()}
 	for _, g := range c.groupViews(left) {
 		f := c.finding(g)
-		if f.State != StateLeaked {
+		switch {
+		case f.Kind == KindSession:
+			f.State = StateOverdue // nobody lost anything for good
+		case f.State != StateLeaked:
 			f.State, f.Proof, f.Leaked = StateLeaked, proof, f.Count
 			f.Reason = leftoverReason(g.views[0], closed(g.views[0].Pool))
 		}

@@ -35,6 +35,8 @@ type config struct {
 	// proofs is the shortest time between two proofs that nobody asked for.
 	proofs time.Duration
 	labels func(context.Context) []Label // nil if there are none
+	// sessions is what is noted of connections that go back to their pool.
+	sessions SessionChecks
 }
 
 func defaultConfig() config {
@@ -42,6 +44,7 @@ func defaultConfig() config {
 		policy:    record.Policy{Conn: DefaultThreshold, Tx: DefaultThreshold, Rows: DefaultThreshold},
 		libraries: &callstack.Libraries{},
 		proofs:    DefaultProofInterval,
+		sessions:  DefaultSessionChecks,
 	}
 }
 
@@ -62,6 +65,12 @@ func (c config) with(opts []Option) (*config, error) {
 	}
 	c.policy.Sites = record.NewSites(c.sites, c.libraries)
 	return &c, nil
+}
+
+// apply tells the registry what it is to ask and to note.
+func (c *config) apply(r *record.Registry) {
+	c.ask(r)
+	r.CheckSessions(c.sessions.aspects())
 }
 
 // interval is the time between two sweeps of a pool.

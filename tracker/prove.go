@@ -146,7 +146,7 @@ func holder(cfg *config, g *goroutines.Goroutine) (who, at string) {
 
 // unproven reports whether a proof could say more about any of the views.
 func unproven(views []record.View) bool {
-	return slices.ContainsFunc(views, func(v record.View) bool { return v.Overdue && !v.Lost })
+	return slices.ContainsFunc(views, func(v record.View) bool { return v.Overdue && !v.Lost && v.Kind != record.KindSession })
 }
 
 func leakProfile() LeakProfile {

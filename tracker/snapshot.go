@@ -103,6 +103,7 @@ func (c *config) pool(p *record.Pool, n record.Counts) Pool {
 		OpenedAt: p.Wall, Closed: p.Closed(), InUse: n.InUse, Idle: n.Idle,
 		Open: map[Kind]int{
 			KindConn: n.Conns, KindTx: n.Txs, KindRows: n.Rows, KindRow: n.Row, KindStmt: n.Stmts,
+			KindSession: n.Sessions,
 		},
 	}
 	if stats, ok := p.Stats(); ok {

@@ -18,14 +18,28 @@ func (r Report) String() string {
 	if r.Empty() {
 		return ""
 	}
-	handles := 0
+	handles, sessions, places := 0, 0, 0
 	for _, f := range r.Findings {
+		if f.Kind == KindSession {
+			sessions += f.Count
+			continue
+		}
 		handles += f.Count
+		places++
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "dbleaks: %s not given back", plural(handles, "handle was", "handles were"))
-	if n := len(r.Findings); n > 1 {
-		fmt.Fprintf(&b, ", opened at %d places", n)
+	b.WriteString("dbleaks: ")
+	if handles > 0 {
+		fmt.Fprintf(&b, "%s not given back", plural(handles, "handle was", "handles were"))
+	}
+	if places > 1 {
+		fmt.Fprintf(&b, ", opened at %d places", places)
+	}
+	if handles > 0 && sessions > 0 {
+		b.WriteString("; ")
+	}
+	if sessions > 0 {
+		fmt.Fprintf(&b, "%s left dirty", plural(sessions, "session was", "sessions were"))
 	}
 	b.WriteString("\n")
 	for _, f := range r.Findings {

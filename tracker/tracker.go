@@ -13,6 +13,10 @@
 // are in use, none has come back for a second, and somebody waits.
 // [(*Tracker).SelfTest] proves that a leak would be seen.
 //
+// What a statement leaves behind on a connection that goes back to its pool, such
+// as a transaction that it began, is reported like a handle; see
+// [SessionChecks].
+//
 // All functions and methods are safe for concurrent use.
 package tracker
 
@@ -69,7 +73,7 @@ func newTracker(c *config) *Tracker {
 	}
 	t.cfg.Store(c)
 	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() }, t.labels)
-	c.ask(t.reg)
+	c.apply(t.reg)
 	return t
 }
 
@@ -93,7 +97,7 @@ func (t *Tracker) Configure(opts ...Option) error {
 			return err
 		}
 		if t.cfg.CompareAndSwap(old, c) {
-			c.ask(t.reg)
+			c.apply(t.reg)
 			return nil
 		}
 	}

@@ -61,6 +61,8 @@ type Conn struct {
 	ends      bool  // the context of the acquire may end
 	untaken   int32 // how many ends come before one whose time is taken
 
+	// session is what was left behind on the connection; nil if nothing was.
+	session atomic.Pointer[dirtySession]
 	// reported is set if the acquire or first was reported: then somebody is to
 	// be told of its end.
 	reported atomic.Bool
@@ -137,6 +139,9 @@ func (c *Conn) Acquired(ctx context.Context) {
 		c.awaitReader()
 	}
 	c.fill(terms, done)
+	if s := c.session.Load(); s != nil {
+		c.takeSession(s)
+	}
 	c.begin()
 	c.pool.arm()
 }
@@ -190,6 +195,9 @@ func (c *Conn) release() {
 	if c.acq.Stack.Origin.Conn && c.takesHeld(c.acq.Stack) {
 		c.takeHeld(c.acq.Stack, c.acq.At)
 	}
+	if s := c.session.Load(); s != nil {
+		c.returnSession(s)
+	}
 	if len(c.open) == 0 && !c.reported.Load() {
 		c.state.withdraw(0)
 		return
@@ -230,6 +238,7 @@ func (c *Conn) Closed() {
 		c.acq.terms.ended()
 	}
 	c.releaseLocked()
+	c.dropSessionLocked()
 	c.settleLocked(c.acq.seq)
 	c.flushEndsLocked()
 	for _, h := range c.stmts {

@@ -191,7 +191,7 @@ func (p *Pool) Holders(policy Policy) []View {
 	views, _ := p.Look(policy, false)
 	holding := make(map[*Conn]bool)
 	return slices.DeleteFunc(views, func(v View) bool {
-		if v.Kind == KindStmt || holding[v.conn] {
+		if v.Kind == KindStmt || v.Kind == KindSession || holding[v.conn] {
 			return true
 		}
 		holding[v.conn] = true

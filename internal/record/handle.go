@@ -161,6 +161,9 @@ func (a *Anchor) Leave() { a.h.conn.Leave() }
 // counted.
 func (a *Anchor) Closed() {
 	h, c, seq := a.h, a.h.conn, a.seq
+	if c.Dirty() {
+		c.settleCall()
+	}
 	c.Leave()
 	switch {
 	case seq == 0 || h.seq != seq: // ended with its connection, and serves again

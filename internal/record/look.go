@@ -34,7 +34,10 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 		p.lastTick.Store(int64(now))
 	}
 	conns, moves := p.present()
-	l := looker{n: Counts{Moves: moves}, now: now, paused: paused, policy: policy, sweep: sweep, maxAged: maxAged}
+	l := looker{
+		n: Counts{Moves: moves}, now: now, paused: paused, policy: policy,
+		sweep: sweep, maxAged: maxAged, alone: p.isAlone(len(conns)),
+	}
 	if wanted == nil {
 		l.maxAged = math.MaxInt
 		l.views = make([]View, 0, len(conns))
@@ -84,7 +87,8 @@ type looker struct {
 	now, paused time.Duration
 	policy      Policy
 	sweep       bool
-	aged        int // what was handed over to the garbage collector
+	alone       bool // the pool has one connection
+	aged        int  // what was handed over to the garbage collector
 	maxAged     int
 	soon        bool // another sweep is to come soon
 
@@ -166,6 +170,7 @@ func (l *looker) look(c *Conn) {
 	for _, h := range c.stmts {
 		l.stmt(h, root)
 	}
+	l.sessions()
 }
 
 // readActivity also does what waited for somebody to look.

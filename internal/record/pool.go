@@ -44,6 +44,9 @@ type Pool struct {
 	// that to itself.
 	returns atomic.Bool
 
+	// dirty counts the connections that something was left behind on.
+	dirty atomic.Int32
+
 	// armed is set while a timer is under way that will sweep the pool.
 	armed atomic.Bool
 	// soon is set if the next sweep is to come sooner than usual.

@@ -31,6 +31,7 @@ const (
 	KindTx
 	KindRows
 	KindStmt
+	KindSession
 )
 
 // Mark says where and when something was opened.
@@ -54,6 +55,7 @@ type Registry struct {
 	// its context carries: while there are guards, or labels.
 	asked       atomic.Int32
 	askedLabels atomic.Bool
+	sessions    atomic.Uint32 // what is checked of those: a session.Aspect
 	off         atomic.Bool
 	seq         atomic.Uint64
 	unlisted    atomic.Uint64

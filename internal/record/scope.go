@@ -110,6 +110,13 @@ func (c *Conn) leftOf(s *Scope, views []View, policy Policy, now time.Duration) 
 		l.complete(&v)
 		views = append(views, v)
 	}
+	c.eachLeft(func(d *dirtySession, left *leftBehind) {
+		if s.owns(left.terms) {
+			var v View
+			left.fill(&v, d, now, policy)
+			add(v)
+		}
+	})
 	var root *View
 	if state&inUse != 0 {
 		var lost []*Handle

@@ -79,6 +79,8 @@ func (c *Conn) hasWork(now time.Duration) bool {
 	state := c.startReading()
 	defer c.stopReading()
 	switch {
+	case c.sessionHasWork(now):
+		return true
 	case len(c.endings) > 0 || state == acquiring:
 		return true
 	case state == 0:

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
@@ -57,12 +58,15 @@ type View struct {
 	// Reported is the finding that the handle was reported under, if any; it
 	// may have been used again since.
 	Reported Key
+	// Session is set for KindSession.
+	Session  *SessionView
 	Children []ChildView
 
 	terms  *Terms
 	end    contextEnd
 	conn   *Conn
-	handle *Handle // nil if the view is of an acquire
+	handle *Handle     // nil if the view is of an acquire, or of a session
+	left   *leftBehind // of a session
 }
 
 // ID identifies a handle in its registry. The zero ID is no handle's.
@@ -88,6 +92,7 @@ type Counts struct {
 	InUse, Idle                  int
 	Conns, Txs, Rows, Row, Stmts int // handles
 	Moves                        Moves
+	Sessions                     int // that something was left behind in
 }
 
 // isLost reports whether the handle is proven never to be given back.
@@ -137,7 +142,7 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 	}
 	before = r.told
 	r.key, r.told = key, max(before, v.told())
-	if h := v.handle; h == nil || h == &c.first {
+	if h := v.handle; v.left == nil && (h == nil || h == &c.first) {
 		// Whoever ends it from now on tells; if he was about to, the next sweep.
 		c.reported.Store(true)
 	}
@@ -149,6 +154,11 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 func (c *Conn) reportOf(v *View, state uint64) *report {
 	h := v.handle
 	switch {
+	case v.left != nil:
+		if s := c.session.Load(); s != nil && slices.Contains(s.marks, v.left) {
+			return &v.left.report
+		}
+		return nil
 	case h == nil && state&inUse != 0 && c.acq.seq == v.ID.seq:
 		return &c.acq.report
 	case h == nil, h == &c.first && state&firstOpen == 0:

@@ -22,7 +22,7 @@ const (
 // Kinds and States are the values that the parameters kind and state take.
 // The kind rows stands for row as well.
 var (
-	Kinds  = []string{"db", "conn", "tx", "rows", "row", "stmt"}
+	Kinds  = []string{"db", "conn", "tx", "rows", "row", "stmt", "session"}
 	States = []string{"open", "overdue", "leaked", "recovered"}
 )
 

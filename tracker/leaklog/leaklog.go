@@ -5,7 +5,7 @@
 //
 //	event     overdue, leaked, scope_end, ongoing, recovered or ended
 //	id        the finding's identity, the same in every line about it
-//	kind      conn, tx, rows, row, stmt or db
+//	kind      conn, tx, rows, row, stmt, db or session
 //	state     open, overdue, leaked or recovered
 //	proof     why it is leaked; absent unless it is
 //	pool      the pool's name
@@ -101,6 +101,9 @@ func slogLevel(k tracker.EventKind) slog.Level {
 }
 
 func message(e tracker.Event) string {
+	if e.Finding.Kind == tracker.KindSession {
+		return sessionMessage(e.Kind)
+	}
 	switch e.Kind {
 	case tracker.EventLeaked:
 		return "database handle leaked"
@@ -120,6 +123,18 @@ func message(e tracker.Event) string {
 		return "database pool no longer exhausted"
 	}
 	return "database handle overdue"
+}
+
+func sessionMessage(k tracker.EventKind) string {
+	switch k {
+	case tracker.EventOngoing:
+		return "database session still dirty"
+	case tracker.EventRecovered:
+		return "database session clean again"
+	case tracker.EventEnded:
+		return "database session gone with its connection"
+	}
+	return "database session left dirty"
 }
 
 type field struct {

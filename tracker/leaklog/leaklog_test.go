@@ -102,6 +102,24 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// A session is not given back, but cleaned.
+func TestSessionMessages(t *testing.T) {
+	for kind, want := range map[tracker.EventKind]string{
+		tracker.EventOverdue:   "database session left dirty",
+		tracker.EventScopeEnd:  "database session left dirty",
+		tracker.EventOngoing:   "database session still dirty",
+		tracker.EventRecovered: "database session clean again",
+		tracker.EventEnded:     "database session gone with its connection",
+	} {
+		var out bytes.Buffer
+		leaklog.Slog(slog.New(slog.NewJSONHandler(&out, nil))).
+			Observe(tracker.Event{Kind: kind, Finding: tracker.Finding{Kind: tracker.KindSession}})
+		if got := lines(t, &out)[0]; got["msg"] != want || got["kind"] != "session" {
+			t.Errorf("%v: %v", kind, got)
+		}
+	}
+}
+
 // TestScopeAndLabels: whose a handle is has keys of its own.
 func TestScopeAndLabels(t *testing.T) {
 	e := tracker.Event{Kind: tracker.EventScopeEnd, Finding: tracker.Finding{

@@ -1,0 +1,27 @@
+package driverwrap_test
+
+// sessionMutations are defects of what is told about what statements leave
+// behind.
+var sessionMutations = []mutation{
+	{"texts of exec not told", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {`, `	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if false {`},
+	{"texts of query not told", "conn.go", `	inner, err := c.queryCtx.QueryContext(ctx, query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {`, `	inner, err := c.queryCtx.QueryContext(ctx, query, args)
+	if false {`},
+	{"texts of a statement not told", "stmt.go", `	result, err := s.exec(ctx, args)
+	if !session.Everyday(s.text) || s.conn.rec.Dirty() {`, `	result, err := s.exec(ctx, args)
+	if false {`},
+	{"errors of a statement told as success", "session.go", `switch err {`, `switch error(nil) {`},
+	{"ErrSkip told as an error", "session.go", `case driver.ErrSkip:`, `case driver.ErrRemoveArgument:`},
+	{"every error survived", "session.go", `return session.Survives(err, c.dialect())`, `return true`},
+	{"no error survived", "session.go", `return session.Survives(err, c.dialect())`, `return false`},
+	{"error of a row not told", "rows.go", `	r.Leave()
+	if err != nil && r.Dirty() {`, `	r.Leave()
+	if false {`},
+	{"transaction in a transaction not told", "tx.go", `c.rec.Settled(session.Tx | session.Tables)`, `c.rec.Settled(0 * session.Tx)`},
+	{"dialect not told by the name of the driver", "session.go", `return session.DialectOf(c.rec.Driver())`, `return session.Unknown`},
+	{"use by others not told", "conn.go", `	c.rec.Settled(session.All)
+	return c.inner`, `	_ = session.All
+	return c.inner`},
+}
