@@ -25,7 +25,7 @@ var operations = []operation{
 }
 
 func query(db *sql.DB) error {
-	rows, err := db.Query("rows 1")
+	rows, err := db.Query("SELECT n FROM item")
 	if err != nil {
 		return err
 	}
@@ -35,11 +35,11 @@ func query(db *sql.DB) error {
 
 func queryRow(db *sql.DB) error {
 	var n int
-	return db.QueryRow("rows 1").Scan(&n)
+	return db.QueryRow("SELECT n FROM item").Scan(&n)
 }
 
 func execute(db *sql.DB) error {
-	_, err := db.Exec("update")
+	_, err := db.Exec("UPDATE item SET n = 0")
 	return err
 }
 
@@ -52,7 +52,7 @@ func beginCommit(db *sql.DB) error {
 }
 
 func prepareClose(db *sql.DB) error {
-	stmt, err := db.Prepare("select")
+	stmt, err := db.Prepare("SELECT n FROM item")
 	if err != nil {
 		return err
 	}
