@@ -46,7 +46,8 @@ func runDoctor(ctx context.Context, args []string, stdout io.Writer) (int, error
 	return exitFine, err
 }
 
-// runCheck says whether something is overdue or leaked, and what.
+// runCheck says whether something is overdue, leaked or, unless some handles
+// alone are asked about, exhausted, and what.
 func runCheck(ctx context.Context, args []string, stdout io.Writer) (int, error) {
 	req, err := parseArgs("check", args)
 	if err != nil {
@@ -63,7 +64,7 @@ func runCheck(ctx context.Context, args []string, stdout io.Writer) (int, error)
 	if _, err := io.WriteString(stdout, verdict(d)); err != nil {
 		return exitError, err
 	}
-	if len(d.Findings) > 0 {
+	if len(d.Findings) > 0 || len(d.Exhausted()) > 0 && req.filter == (report.Filter{Pool: req.filter.Pool}) {
 		return exitFound, nil
 	}
 	return exitFine, nil
@@ -74,6 +75,9 @@ func verdict(d report.Document) string {
 	fmt.Fprintf(&b, "%s: %s\n", d.Process.Words(), d.Headline())
 	if len(d.Pools) == 0 {
 		b.WriteString("No pool is watched there: is the database opened through driverwrap, and is the filter right?\n")
+	}
+	for _, p := range d.Exhausted() {
+		fmt.Fprintf(&b, "pool %s: %s\n", p.Name, p.Exhausted.Reason)
 	}
 	for _, f := range d.Findings {
 		fmt.Fprintf(&b, "%s, opened at %s\n", f.Headline(), f.Site.Short())

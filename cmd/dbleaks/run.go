@@ -15,7 +15,7 @@ import (
 // What the command exits with.
 const (
 	exitFine  = 0 // it did what was asked; for check: nothing is overdue or leaked
-	exitFound = 1 // check: something is
+	exitFound = 1 // check: something is, or a pool is exhausted
 	exitError = 2 // the service can't be asked, or the arguments are wrong
 )
 
@@ -25,7 +25,8 @@ const usage = `dbleaks asks a running service which database/sql handles it hold
                           holds connections, who waits, and for whom
     dbleaks report URL    print what the service holds
     dbleaks check URL     exit 1, with the reason, if something is overdue or
-                          leaked, 0 if not, 2 if the service can't be asked
+                          leaked, or a pool is exhausted, 0 if not, 2 if the
+                          service can't be asked
     dbleaks version       print the version
     dbleaks help          print this
 

@@ -78,6 +78,9 @@ func TestReport(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	inTrouble, quiet := service(t, reporttest.Snapshot()), service(t, reporttest.Quiet())
+	full := reporttest.Quiet()
+	full.Pools[0].Exhausted = reporttest.Snapshot().Pools[0].Exhausted
+	exhausted := service(t, full)
 	tests := []struct {
 		name   string
 		args   []string
@@ -87,6 +90,9 @@ func TestCheck(t *testing.T) {
 		{"found", []string{inTrouble}, exitFound, "leaked (unreachable), 3 of them proven: 4 × rows in pool orders, the oldest for 2m 5s, opened at store.(*Orders).Find orders.go:42\n"},
 		{"quiet", []string{quiet}, exitFine, "shop, pid 4711, go1.26.8, revision 0123456789ab+dirty: Nothing held beyond its threshold; watching 2 pools since"},
 		{"filter", []string{inTrouble, "-kind=tx"}, exitFound, "overdue: 1 × tx in pool orders, for 1m 30s, opened at web.(*Server).checkout checkout.go:118\n"},
+		{"exhausted, and nobody asked", []string{exhausted, "-kind", "tx"}, exitFine, "pool orders"},
+		{"another is exhausted", []string{exhausted, "-pool", "archive"}, exitFine, "Nothing"},
+		{"exhausted", []string{exhausted, "-pool", "orders"}, exitFound, "pool orders: 10 of 10 connections in use, none came back for 12s"},
 		{"filtered out", []string{inTrouble, "-pool", "archive"}, exitFine, "watching 1 pool"},
 		{"leaked only", []string{"-state", "leaked", inTrouble, "-kind", "tx"}, exitFine, "Nothing"},
 		{"unknown pool", []string{inTrouble, "-pool", "nope"}, exitFine, "No pool is watched there"},
@@ -120,7 +126,7 @@ func TestAgainstHTTPDebug(t *testing.T) {
 		srv.URL + "/debug/dbleaks/", srv.URL + "/debug/dbleaks/json", srv.URL + "/debug/dbleaks/text",
 		srv.URL + "/debug/dbleaks/pprof?kind=tx#f-1",
 	} {
-		for _, command := range []string{"report", "check"} {
+		for _, command := range []string{"doctor", "report", "check"} {
 			if status, _, stderr := call(t, command, url); status != exitFine {
 				t.Errorf("%s %s: status %d, %s", command, url, status, stderr)
 			}
