@@ -59,7 +59,12 @@ func parseArgs(command string, args []string) (request, error) {
 	case req.timeout <= 0:
 		return req, fmt.Errorf("%s: -timeout %v: give a time to wait", command, req.timeout)
 	}
-	if req.url, err = documentURL(urls[0], endpoints[command]); err == nil {
+	req.url, err = documentURL(urls[0], endpoints[command])
+	switch {
+	case err != nil:
+	case command == "doctor":
+		req.url.RawQuery = "" // of a link to the page: who waits for whom shows only in the whole
+	default:
 		req.filter, err = addFilters(req.url, filters)
 	}
 	if err != nil {
