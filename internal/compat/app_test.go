@@ -27,6 +27,10 @@ type app struct {
 	// would outlive the test.
 	tasks     sync.WaitGroup
 	leftovers []func() error
+	// stayed and listed are how often time was to pass, and how reports
+	// showed what was open.
+	stayed int
+	listed []listing
 }
 
 // newApp starts the program, for as long as the test runs.

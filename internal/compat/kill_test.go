@@ -151,6 +151,11 @@ func (a *app) kill(c *sql.Conn) {
 	a.t.Helper()
 	var id int
 	a.must(c.QueryRowContext(a.ctx, a.session).Scan(&id))
+	a.killSession(id)
+}
+
+func (a *app) killSession(id int) {
+	a.t.Helper()
 	admin, err := sql.Open(a.driver, servers[a.server].AdminDSN)
 	a.must(err)
 	defer admin.Close()

@@ -1,10 +1,10 @@
 package compat
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -13,17 +13,26 @@ import (
 // rows of a context that can be cancelled end with it, if late.
 
 var rowsLeaks = []leak{
-	{name: "early return", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: earlyReturn},
-	{name: "scan error", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: scanError},
-	{name: "late defer", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: lateDefer},
-	{name: "query as exec", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: queryAsExec},
-	{name: "assigned twice", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: assignedTwice},
-	{name: "panic before close", kind: tracker.KindRows, proof: tracker.ProofUnreachable, plant: panicBeforeClose},
-	{name: "row without scan", kind: tracker.KindRow, proof: tracker.ProofUnreachable, plant: rowWithoutScan},
-	{name: "db closed over rows", kind: tracker.KindRows, proof: tracker.ProofUnreachable, once: true, plant: closedOverRows},
-	{name: "rows kept", kind: tracker.KindRows, plant: rowsKept},
-	{name: "rows of a statement", kind: tracker.KindRows, plant: rowsOfStatement},
-	{name: "query inside rows", kind: tracker.KindRows, once: true, plant: queryInsideRows},
+	{name: "early return", shows: "returns on the first match, before `rows.Close`", kind: tracker.KindRows, known: atNextGC, plant: earlyReturn},
+	{name: "scan error", shows: "returns the error of Scan", kind: tracker.KindRows, known: atNextGC, plant: scanError},
+	{name: "late defer", shows: "a check before `defer rows.Close()` returns", kind: tracker.KindRows, known: atNextGC, plant: lateDefer},
+	{name: "query as exec", shows: "an UPDATE by Query, its result dropped", kind: tracker.KindRows, known: atNextGC, plant: queryAsExec},
+	{name: "assigned twice", shows: "the variable gets other rows; its `defer` is bound to the first", kind: tracker.KindRows, known: atNextGC, plant: assignedTwice},
+	{name: "shadowed rows", shows: "`:=` in a block makes rows that the deferred function outside doesn't see", kind: tracker.KindRows, known: atNextGC, plant: shadowedRows},
+	{name: "panic before close", shows: "a panic between Query and Close, recovered further up", kind: tracker.KindRows, known: atNextGC, plant: panicBeforeClose},
+	{name: "goroutine that exits", shows: "`runtime.Goexit` before Close, as `t.FailNow` does", kind: tracker.KindRows, known: atNextGC, plant: goexitBeforeClose},
+	{name: "if instead of for", shows: "takes one row of many by `if rows.Next()`", kind: tracker.KindRows, known: atNextGC, plant: ifInsteadOfFor},
+	{name: "closed in one branch", shows: "Close where there is no row, but not where there is one", kind: tracker.KindRows, known: atNextGC, plant: closedInOneBranch},
+	{name: "continue", shows: "`continue` skips the Close at the end of a loop that queries", kind: tracker.KindRows, known: atNextGC, handles: 2, plant: continueBeforeClose},
+	{name: "labelled break", shows: "`break outer` out of nested loops, past the inner Close", kind: tracker.KindRows, known: atNextGC, plant: labelledBreak},
+	{name: "retry", shows: "each attempt queries again; those that failed stay open", kind: tracker.KindRows, known: atNextGC, handles: 3, plant: retryQuery},
+	{name: "arguments of defer", shows: "`defer closeAll(list...)` before there is anything in the list", kind: tracker.KindRows, known: atNextGC, plant: argumentsOfDefer},
+	{name: "defer without its call", shows: "`defer closer(rows)`, whose result should have been called", kind: tracker.KindRows, known: atNextGC, plant: deferWithoutCall},
+	{name: "second result set", shows: "reads the first of two result sets to its end, which closes nothing", kind: tracker.KindRows, known: atNextGC, on: []*backend{mysqlBackend, pqBackend}, plant: secondResultSet},
+	{name: "row without scan", shows: "asks a `QueryRow` for its Err, never to Scan", kind: tracker.KindRow, known: atNextGC, plant: rowWithoutScan},
+	{name: "query row as exec", shows: "an UPDATE by QueryRow, its result dropped", kind: tracker.KindRow, known: atNextGC, plant: queryRowAsExec},
+	{name: "db closed over rows", shows: "`db.Close` while rows are open: it waits for nobody", kind: tracker.KindRows, known: atNextGC, once: true, plant: closedOverRows},
+	{name: "rows of a killed session", shows: "the server ends the session; the rows are dropped", kind: tracker.KindRows, known: atNextGC, on: serverBackends, plant: rowsOfKilledSession},
 }
 
 func earlyReturn(a *app) error {
@@ -92,6 +101,23 @@ func assignedTwice(a *app) error {
 	return rows.Err()
 }
 
+func shadowedRows(a *app) error {
+	var rows *sql.Rows
+	defer func() {
+		if rows != nil {
+			rows.Close()
+		}
+	}()
+	if a.db != nil {
+		rows, err := a.db.Query("SELECT id FROM item") // place: shadowed rows
+		if err != nil {
+			return err
+		}
+		rows.Next()
+	}
+	return nil
+}
+
 func panicBeforeClose(a *app) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -113,26 +139,154 @@ func panicBeforeClose(a *app) (err error) {
 	return rows.Close()
 }
 
+func goexitBeforeClose(a *app) (err error) {
+	finished(func() {
+		var rows *sql.Rows
+		if rows, err = a.db.Query("SELECT id FROM item"); err != nil { // place: goroutine that exits
+			return
+		}
+		if rows.Next() {
+			runtime.Goexit()
+		}
+		err = rows.Close()
+	})
+	return err
+}
+
+func ifInsteadOfFor(a *app) error {
+	rows, err := a.db.Query("SELECT price FROM item") // place: if instead of for
+	if err != nil {
+		return err
+	}
+	var price int
+	if rows.Next() {
+		return rows.Scan(&price)
+	}
+	return rows.Err()
+}
+
+func closedInOneBranch(a *app) error {
+	rows, err := a.db.Query(a.bind("SELECT price FROM item WHERE id > ?"), 1) // place: closed in one branch
+	if err != nil {
+		return err
+	}
+	if !rows.Next() {
+		return errors.Join(sql.ErrNoRows, rows.Close())
+	}
+	var price int
+	return rows.Scan(&price)
+}
+
+func continueBeforeClose(a *app) error {
+	for id := range 4 {
+		rows, err := a.db.Query(a.bind("SELECT id FROM item WHERE id > ?"), id) // place: continue
+		if err != nil {
+			return err
+		}
+		if rows.Next(); id%2 == 1 {
+			continue
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func labelledBreak(a *app) error {
+outer:
+	for range 2 {
+		rows, err := a.db.Query("SELECT id FROM item ORDER BY id") // place: labelled break
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var id int
+			if err := rows.Scan(&id); err != nil || id == 2 {
+				break outer
+			}
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func retryQuery(a *app) error {
+	var last error
+	for range 3 {
+		rows, err := a.db.Query("SELECT name FROM item") // place: retry
+		if err != nil {
+			return err
+		}
+		var id int
+		if rows.Next(); rows.Scan(&id) == nil {
+			return rows.Close()
+		}
+		last = fmt.Errorf("%w: not a number", errPlanted)
+	}
+	return last
+}
+
+func argumentsOfDefer(a *app) error {
+	var open []*sql.Rows
+	defer closeAll(open...)
+	rows, err := a.db.Query("SELECT id, name FROM item") // place: arguments of defer
+	if err != nil {
+		return err
+	}
+	open = append(open, rows)
+	open[0].Next()
+	return open[0].Err()
+}
+
+func closeAll(all ...*sql.Rows) {
+	for _, rows := range all {
+		rows.Close()
+	}
+}
+
+func deferWithoutCall(a *app) error {
+	rows, err := a.db.Query("SELECT id, price FROM item") // place: defer without its call
+	if err != nil {
+		return err
+	}
+	defer closer(rows)
+	rows.Next()
+	return rows.Err()
+}
+
+func closer(rows *sql.Rows) func() {
+	return func() { rows.Close() }
+}
+
+// twoResults makes two result sets.
+func (b *backend) twoResults() string {
+	if b == mysqlBackend {
+		return "BEGIN NOT ATOMIC SELECT id FROM item; SELECT name FROM item; END"
+	}
+	return "SELECT id FROM item; SELECT name FROM item"
+}
+
+func secondResultSet(a *app) error {
+	rows, err := a.db.Query(a.twoResults()) // place: second result set
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
 func rowWithoutScan(a *app) error {
 	row := a.db.QueryRow(a.bind("SELECT name FROM item WHERE id = ?"), 7) // place: row without scan
 	return row.Err()
 }
 
-// rowsOfStatement drops the rows, but database/sql doesn't: its list of what
-// depends on a statement has them. So they are never proven unreachable. The
-// statement is not to blame; it was closed, and waits for its rows.
-func rowsOfStatement(a *app) error {
-	stmt, err := a.db.Prepare(a.bind("SELECT id FROM item WHERE id > ?"))
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	rows, err := stmt.Query(1) // place: rows of a statement
-	if err != nil {
-		return err
-	}
-	rows.Next()
-	return rows.Err()
+func queryRowAsExec(a *app) error {
+	a.db.QueryRow("UPDATE item SET price = price WHERE id < 0") // place: query row as exec
+	return nil
 }
 
 func closedOverRows(a *app) error {
@@ -144,45 +298,15 @@ func closedOverRows(a *app) error {
 	return errors.Join(rows.Err(), a.db.Close())
 }
 
-// rowsKept forgets rows in something that lives on.
-func rowsKept(a *app) error {
-	rows, err := a.db.Query("SELECT id FROM item") // place: rows kept
+func rowsOfKilledSession(a *app) error {
+	rows, err := a.db.Query(a.session + ", id FROM item") // place: rows of a killed session
 	if err != nil {
 		return err
 	}
-	rows.Next()
-	a.leftovers = append(a.leftovers, rows.Close)
-	return rows.Err()
-}
-
-// queryInsideRows is a deadlock: what the loop needs, the rows have.
-func queryInsideRows(a *app) error {
-	a.db.SetMaxOpenConns(1)
-	a.spawn(func() error {
-		rows, err := a.db.Query("SELECT id FROM item") // place: query inside rows
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id int
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			if _, err := a.db.ExecContext(a.ctx, a.bind("UPDATE item SET price = 0 WHERE id = ?"), id); err != nil {
-				return onlyCanceled(err)
-			}
-		}
-		return rows.Err()
-	})
-	return nil
-}
-
-// onlyCanceled passes any error but the one that the end of the program's
-// context gives to those who still wait.
-func onlyCanceled(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone) {
-		return nil
+	var session, id int
+	if rows.Next(); rows.Scan(&session, &id) != nil {
+		return fmt.Errorf("the session: %w", rows.Err())
 	}
-	return err
+	a.killSession(session)
+	return nil
 }

@@ -13,33 +13,18 @@ import (
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-// leak is a bug that is planted in a program. Its report is to name the line
-// that is marked with its name.
-type leak struct {
-	name  string
-	kind  tracker.Kind
-	proof tracker.Proof // empty if the verdict is overdue
-	// plant runs the buggy code once. It returns errPlanted where the bug is
-	// in how an error is handled.
-	plant func(*app) error
-	// once is set where the bug can't strike again in the same program,
-	// grows where it has to strike again and again to be seen.
-	once, grows bool
-}
-
-var errPlanted = errors.New("planted")
-
-var leaks = slices.Concat(rowsLeaks, txLeaks, poolLeaks)
-
-// Every leak is found by itself, at its line, while the program runs; by an
-// assertion; and in the exit report. It is one finding, however many handles
-// it lost.
+// Every leak is found by itself, at its line, at its moment, while the program
+// runs; by an assertion; and in the exit report. It is one finding, however
+// many handles it lost. Here the goroutine-leak profile has no say.
 //
 // In a bubble, time passes as soon as the program and the server have nothing
 // to do: the thresholds are the real ones, and no load makes a difference.
 func TestLeaks(t *testing.T) {
 	onEach(t, backends, func(t *testing.T, b *backend) {
-		for _, l := range leaks {
+		for _, l := range allLeaks() {
+			if !l.isOn(b) || l.locks || l.known == atScopeEnd { // see TestLockedLeaks, TestScopes
+				continue
+			}
 			t.Run(l.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { l.test(newApp(t, b)) })
@@ -48,20 +33,49 @@ func TestLeaks(t *testing.T) {
 	})
 }
 
-// All leaks in one program are told apart, in real time, with thresholds that
-// suit it.
+// No time passes in a bubble while a goroutine waits for a lock: these programs
+// run in real time, beside each other.
+func TestLockedLeaks(t *testing.T) {
+	onEach(t, backends, func(t *testing.T, b *backend) {
+		t.Parallel()
+		type run struct {
+			leak
+			*app
+		}
+		var runs []run
+		for _, l := range allLeaks() {
+			if l.locks {
+				runs = append(runs, run{l, newShortApp(t, b)})
+			}
+		}
+		for _, r := range runs {
+			r.strike(r.app)
+		}
+		for _, r := range runs {
+			r.await(r.app, time.Now(), 1)
+		}
+	})
+}
+
+// shortThreshold is for programs that lose handles in real time.
+const shortThreshold = 400 * time.Millisecond
+
+func newShortApp(t *testing.T, b *backend) *app {
+	t.Helper()
+	return newApp(t, b, tracker.WithProofInterval(0),
+		tracker.WithKindThreshold(tracker.KindConn, shortThreshold),
+		tracker.WithKindThreshold(tracker.KindTx, shortThreshold),
+		tracker.WithKindThreshold(tracker.KindRows, shortThreshold))
+}
+
+// All leaks in one program are told apart, in real time.
 func TestLeaksAtOnce(t *testing.T) {
 	onEach(t, backends, func(t *testing.T, b *backend) {
 		t.Parallel()
-		const short = 50 * time.Millisecond
-		a := newApp(t, b,
-			tracker.WithKindThreshold(tracker.KindConn, short),
-			tracker.WithKindThreshold(tracker.KindTx, short),
-			tracker.WithKindThreshold(tracker.KindRows, short),
-		)
+		a := newShortApp(t, b)
 		var planted []leak
-		for _, l := range leaks {
-			if !l.once {
+		for _, l := range allLeaks() {
+			if l.isOn(b) && !l.once && l.known != atScopeEnd {
 				planted = append(planted, l)
 				l.strike(a)
 			}
@@ -73,7 +87,7 @@ func TestLeaksAtOnce(t *testing.T) {
 				return slices.ContainsFunc(found, func(f tracker.Finding) bool { return l.is(a, f) })
 			})
 			for _, l := range missing {
-				if l.grows {
+				if l.known == afterCalls {
 					l.strike(a)
 				}
 			}
@@ -93,51 +107,87 @@ func (l leak) strike(a *app) {
 	}
 }
 
-// is tells whether a finding is the leak.
+// is tells whether a finding is the leak, as far as the goroutine-leak profile
+// was not asked.
 func (l leak) is(a *app, f tracker.Finding) bool {
 	a.t.Helper()
-	state := tracker.StateOverdue
-	if l.proof != "" {
-		state = tracker.StateLeaked
+	if l.known == atNextGC {
+		return at(f.Site, placeOf(a.t, l.name)) && f.Kind == l.kind && f.State == tracker.StateLeaked && f.Proof == tracker.ProofUnreachable
 	}
-	return at(f.Site, placeOf(a.t, l.name)) && f.Kind == l.kind && f.State == state && f.Proof == l.proof
+	return l.isOverdue(a, f)
+}
+
+func (l leak) isOverdue(a *app, f tracker.Finding) bool {
+	a.t.Helper()
+	kind, place := l.culprit(a)
+	return at(f.Site, place) && f.Kind == kind && f.State == tracker.StateOverdue && f.Proof == ""
+}
+
+// culprit is who is to blame without a proof.
+func (l leak) culprit(a *app) (tracker.Kind, tracker.Frame) {
+	a.t.Helper()
+	if l.conn != "" {
+		return tracker.KindConn, placeOf(a.t, l.conn)
+	}
+	return l.kind, placeOf(a.t, l.name)
 }
 
 func (l leak) test(a *app) {
 	a.t.Helper()
 	a.must(a.db.Ping()) // one of the handles is opened on an idle connection
-	want := l.plantAll(a)
-	l.wantFinding(a, want)
-	l.wantEvents(a)
+	began, strikes := time.Now(), 3
+	if l.once {
+		strikes = 1
+	}
+	for range strikes {
+		l.strike(a)
+	}
+	l.await(a, began, strikes)
+}
+
+// await waits until the leak is known, which began with the first of the
+// strikes, and checks what is said of it.
+func (l leak) await(a *app, began time.Time, strikes int) {
+	a.t.Helper()
+	if l.known == atAssert || l.known == atExit {
+		a.stays(time.Hour)
+	} else {
+		strikes = l.awaitFinding(a, strikes)
+		l.wantFinding(a, strikes)
+		l.wantEvent(a, time.Since(began), a.events.all()[0].At.Sub(began))
+	}
 	l.wantAssertion(a)
 	l.wantExitReport(a)
 }
 
-// plantAll plants the bug and waits until a sweep has found it. It returns the
-// number of handles that are lost.
-func (l leak) plantAll(a *app) (handles int) {
+// awaitFinding waits until a sweep has found all, and strikes again meanwhile
+// if that is what it takes.
+func (l leak) awaitFinding(a *app, strikes int) int {
 	a.t.Helper()
-	handles = 3
-	if l.once {
-		handles = 1
-	}
-	for range handles {
+	eventually(a.t, "a finding for "+l.name, func() bool {
+		if l.known == atNextGC {
+			runtime.GC()
+		}
+		told := slices.Contains(a.events.kinds(), l.event())
+		if l.known != afterCalls || told {
+			return told && (l.known == afterCalls || l.count(a) >= strikes*max(1, l.handles))
+		}
 		l.strike(a)
-	}
-	eventually(a.t, "a finding", func() bool {
-		runtime.GC()
-		if len(a.events.all()) > 0 {
-			return true
-		}
-		if l.grows {
-			l.strike(a)
-		}
+		strikes++
 		return false
 	})
-	return handles
+	return strikes
 }
 
-func (l leak) wantFinding(a *app, handles int) {
+// count is how many handles there are in findings.
+func (l leak) count(a *app) (n int) {
+	for _, f := range a.tracker.Snapshot().Findings {
+		n += f.Count
+	}
+	return n
+}
+
+func (l leak) wantFinding(a *app, strikes int) {
 	a.t.Helper()
 	found := a.tracker.Snapshot().Findings
 	if len(found) != 1 {
@@ -145,29 +195,47 @@ func (l leak) wantFinding(a *app, handles int) {
 	}
 	f := found[0]
 	if !l.is(a, f) {
-		a.t.Errorf("want %v (%s) at the line marked %q, got\n%s", l.kind, l.proof, l.name, f)
+		a.t.Errorf("want %v (%s) at the line marked %q, got\n%s", l.kind, l.known, l.name, f)
 	}
-	if !l.grows && f.Count != handles {
-		a.t.Errorf("the finding has %d handles, want %d", f.Count, handles)
-	}
-	if l.grows && f.Count < 8 && f.Kind == tracker.KindStmt {
-		a.t.Errorf("found to grow with %d statements", f.Count)
-	}
-	if l.grows && !strings.HasPrefix(f.Reason, "growing: ") {
-		a.t.Errorf("reason %q, want the growth", f.Reason)
+	grows := strings.HasPrefix(f.Reason, "growing: ")
+	if l.known == afterCalls {
+		// The last strikes may have come after the sweep.
+		if !grows || strikes > 12 || f.Count > strikes*max(1, l.handles) || f.Count < 4 {
+			a.t.Errorf("%d handles after %d calls: %s", f.Count, strikes, f.Reason)
+		}
+	} else if grows || f.Count != strikes*max(1, l.handles) {
+		a.t.Errorf("the finding has %d handles after %d calls: %s", f.Count, strikes, f.Reason)
 	}
 }
 
-// wantEvents: one finding is one event.
-func (l leak) wantEvents(a *app) {
-	a.t.Helper()
-	want := tracker.EventOverdue
-	if l.proof != "" {
-		want = tracker.EventLeaked
+// event is what observers are told.
+func (l leak) event() tracker.EventKind {
+	if l.known == atNextGC {
+		return tracker.EventLeaked
 	}
-	got := a.events.kinds()
+	return tracker.EventOverdue
+}
+
+// wantEvent: one finding is one event, neither before its moment nor long
+// after. began is how long ago the program did, event how long after that the
+// event came.
+func (l leak) wantEvent(a *app, began, event time.Duration) {
+	a.t.Helper()
+	want, got := l.event(), a.events.kinds()
+	if l.locks && l.known == atNextGC { // what holds it may be overdue before
+		got = slices.DeleteFunc(got, func(k tracker.EventKind) bool { return k != want })
+	}
 	if len(got) != 1 || got[0] != want {
-		a.t.Errorf("events %v, want [%v]", got, want)
+		a.t.Errorf("%s: events %v, want [%v]", l.name, got, want)
+	}
+	// Sweeps are five seconds apart; what is garbage is so at the third.
+	const threshold, sweep = tracker.DefaultThreshold, 5 * time.Second
+	switch {
+	case l.locks:
+	case l.known == atThreshold && (event < threshold || event > threshold+2*sweep),
+		l.known == atNextGC && event > 4*sweep,
+		event > began:
+		a.t.Errorf("known after %v, want it at the %s", event, l.known)
 	}
 }
 
@@ -176,17 +244,20 @@ func (l leak) wantAssertion(a *app) {
 	a.t.Helper()
 	var test fakeTB
 	opts := []tracker.AssertOption{tracker.Grace(0)}
-	if l.kind == tracker.KindDB {
+	switch {
+	case l.known == atExit:
+		a.tracker.AssertNoLeaks(&test, opts...)
+		if test.log != "" {
+			a.t.Errorf("the assertion says\n%s", test.log)
+		}
+		return
+	case l.kind == tracker.KindDB:
 		opts = append(opts, tracker.IncludeDBs())
 	}
 	a.tracker.AssertNoLeaks(&test, opts...)
-	place := placeOf(a.t, l.name)
+	kind, place, proof := l.proofAt(a, tracker.ProofAtAssert)
 	line := fmt.Sprintf("%s:%d\n", place.File, place.Line)
-	proof := l.proof
-	if proof == "" {
-		proof = tracker.ProofAtAssert
-	}
-	verdict := fmt.Sprintf("%s LEAKED (%s)", l.kind, proof)
+	verdict := fmt.Sprintf("%s LEAKED (%s)", kind, proof)
 	if !strings.Contains(test.log, verdict) || !strings.Contains(test.log, line) {
 		a.t.Errorf("the assertion doesn't say %q and %q:\n%s", verdict, line, test.log)
 	}
@@ -195,16 +266,26 @@ func (l leak) wantAssertion(a *app) {
 	}
 }
 
+// proofAt is the verdict when the test or the program ends: in real time, the
+// goroutine-leak profile is asked.
+func (l leak) proofAt(a *app, end tracker.Proof) (tracker.Kind, tracker.Frame, tracker.Proof) {
+	a.t.Helper()
+	switch {
+	case l.known == atNextGC:
+		return l.kind, placeOf(a.t, l.name), tracker.ProofUnreachable
+	case !inBubble() && hasLeakProfile() && l.provenOn(a.backend):
+		return l.kind, placeOf(a.t, l.name), tracker.ProofGoroutineLeak
+	}
+	kind, place := l.culprit(a)
+	return kind, place, end
+}
+
 // wantExitReport: the report at the end of the program has it, too, and beside
 // it only the program's DB, which is not closed yet. Statements that nobody
 // closed are part of it.
 func (l leak) wantExitReport(a *app) {
 	a.t.Helper()
-	proof := l.proof
-	if proof == "" {
-		proof = tracker.ProofAtExit
-	}
-	place := placeOf(a.t, l.name)
+	kind, place, proof := l.proofAt(a, tracker.ProofAtExit)
 	want := 2
 	if l.kind == tracker.KindStmt || a.pool().Closed {
 		want = 1
@@ -214,7 +295,7 @@ func (l leak) wantExitReport(a *app) {
 		a.t.Errorf("%d findings at exit, want %d:\n%s", len(r.Findings), want, r)
 	}
 	for _, f := range r.Findings {
-		if at(f.Site, place) && f.Kind == l.kind && f.State == tracker.StateLeaked && f.Proof == proof {
+		if at(f.Site, place) && f.Kind == kind && f.State == tracker.StateLeaked && f.Proof == proof {
 			return
 		}
 		if l.kind == tracker.KindStmt && f.Kind == tracker.KindDB && slices.ContainsFunc(f.Children, func(c tracker.Child) bool {

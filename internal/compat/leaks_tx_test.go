@@ -2,26 +2,64 @@ package compat
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-// The transactions begin on the program's context: they end when it ends, at
-// the end of the test, and not before.
-
+// txLeaks are dropped, or kept from being ended. database/sql keeps each for
+// as long as its context may end, so that only the goroutine-leak profile can
+// tell that it never will.
 var txLeaks = []leak{
-	{name: "error without rollback", kind: tracker.KindTx, plant: errorWithoutRollback},
-	{name: "shadowed error", kind: tracker.KindTx, plant: shadowedError},
-	{name: "nil before commit", kind: tracker.KindTx, plant: nilBeforeCommit},
-	{name: "panic in a transaction", kind: tracker.KindTx, plant: panicInTransaction},
-	{name: "rollback skipped", kind: tracker.KindTx, plant: rollbackSkipped},
-	{name: "second connection", kind: tracker.KindTx, once: true, plant: secondConnection},
-	{name: "waiting in a transaction", kind: tracker.KindTx, plant: waitingInTransaction},
+	{name: "error without rollback", shows: "an error return before Commit, no deferred Rollback", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: errorWithoutRollback},
+	{name: "shadowed error", shows: "a deferred Rollback looks at another `err` than the one that is set", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: shadowedError},
+	{name: "nil before commit", shows: "returns nil before Commit, with rows open inside", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: nilBeforeCommit},
+	{name: "nothing to commit", shows: "a read-only transaction is neither committed nor rolled back", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: nothingToCommit},
+	{name: "panic in a transaction", shows: "a panic in the closure of a transaction helper, recovered further up", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: panicInTransaction},
+	{name: "goroutine that exits in a transaction", shows: "`runtime.Goexit` before Commit", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: goexitInTransaction},
+	{name: "rollback skipped", shows: "no Rollback, as the request's context is done; the transaction has another", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: rollbackSkipped},
+	{name: "rollback as text", shows: "`tx.Exec(\"ROLLBACK\")`: over for the server, not for the pool", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: rollbackAsText},
+	{name: "half a constructor", shows: "a function that begins and sets up returns nil and an error", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: func(a *app) error {
+		_, err := beginSetUp(a)
+		return fmt.Errorf("%w: %w", errPlanted, err)
+	}},
+	{name: "retried transaction", shows: "each attempt begins anew, in the same variable", kind: tracker.KindTx, known: atThreshold, proven: backends, handles: 2, plant: retryTransaction},
+	{name: "defer that makes a function", shows: "`defer undo(tx)`, whose result should have been called", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: deferMakesFunction},
+	{name: "nested begin", shows: "a helper begins its own transaction inside another, and leaves it to the caller to end", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: nestedBegin},
+	{name: "transaction in a context", shows: "middleware passes it in a context's value, and forgets it for one answer", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: txInContext},
+	{name: "begun too late", shows: "the caller's timeout is over when the transaction arrives in its channel", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: begunTooLate},
+	{name: "transaction of a dropped context", shows: "its context can be cancelled, but `cancel` is lost", kind: tracker.KindTx, known: atThreshold,
+		proven: []*backend{mysqlBackend, sqliteBackend}, plant: func(a *app) error { // the others' drivers keep the context in sight
+			_, err := a.loseTx(a.db.BeginTx(withLostCancel(), nil)) // place: transaction of a dropped context
+			return err
+		}},
+	{name: "one of many", shows: "a loop begins several and loses one", kind: tracker.KindTx, known: atThreshold, proven: backends, handles: 5, plant: oneOfMany},
+	{name: "on a conn that is kept", shows: "dropped on a Conn that is in use for long", kind: tracker.KindTx, known: atThreshold, proven: backends, conn: "conn that is kept", plant: func(a *app) error {
+		conn, err := a.db.Conn(a.ctx) // place: conn that is kept
+		if err != nil {
+			return err
+		}
+		defer func() { a.leftovers = append(a.leftovers, conn.Close) }()
+		_, err = a.loseTx(conn.BeginTx(context.Background(), nil)) // place: on a conn that is kept
+		return err
+	}},
+	{name: "dropped with its conn", shows: "a Conn and the transaction on it", kind: tracker.KindTx, known: atThreshold, proven: backends, conn: "conn dropped, too", plant: func(a *app) error {
+		conn, err := a.db.Conn(a.ctx) // place: conn dropped, too
+		if err != nil {
+			return err
+		}
+		_, err = a.loseTx(conn.BeginTx(context.Background(), nil)) // place: dropped with its conn
+		return err
+	}},
+	{name: "with rows of a statement", shows: "has rows of a statement, which database/sql lists: they lead to it", kind: tracker.KindTx, known: atThreshold, plant: withRowsOfStatement},
+	{name: "left to a finalizer", shows: "a finalizer is to roll it back; database/sql keeps it, so it never runs", kind: tracker.KindTx, known: atThreshold, plant: leftToFinalizer},
 }
 
 func errorWithoutRollback(a *app) error {
-	tx, err := a.db.BeginTx(a.ctx, nil) // place: error without rollback
+	tx, err := a.loseTx(a.db.Begin()) // place: error without rollback
 	if err != nil {
 		return err
 	}
@@ -33,7 +71,7 @@ func errorWithoutRollback(a *app) error {
 }
 
 func shadowedError(a *app) (err error) {
-	tx, err := a.db.BeginTx(a.ctx, nil) // place: shadowed error
+	tx, err := a.loseTx(a.db.Begin()) // place: shadowed error
 	if err != nil {
 		return err
 	}
@@ -52,7 +90,7 @@ func shadowedError(a *app) (err error) {
 }
 
 func nilBeforeCommit(a *app) error {
-	tx, err := a.db.BeginTx(a.ctx, nil) // place: nil before commit
+	tx, err := a.loseTx(a.db.Begin()) // place: nil before commit
 	if err != nil {
 		return err
 	}
@@ -67,6 +105,18 @@ func nilBeforeCommit(a *app) error {
 	return tx.Commit()
 }
 
+func nothingToCommit(a *app) error {
+	var opts *sql.TxOptions
+	if a.server != "" { // sqlite's driver has no read-only ones
+		opts = &sql.TxOptions{ReadOnly: true}
+	}
+	tx, err := a.loseTx(a.db.BeginTx(context.Background(), opts)) // place: nothing to commit
+	if err != nil {
+		return err
+	}
+	return tx.QueryRow("SELECT name FROM item WHERE id = 1").Scan(new(string))
+}
+
 func panicInTransaction(a *app) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -77,7 +127,7 @@ func panicInTransaction(a *app) (err error) {
 }
 
 func inTransaction(a *app, f func()) error {
-	tx, err := a.db.BeginTx(a.ctx, nil) // place: panic in a transaction
+	tx, err := a.loseTx(a.db.Begin()) // place: panic in a transaction
 	if err != nil {
 		return err
 	}
@@ -85,10 +135,24 @@ func inTransaction(a *app, f func()) error {
 	return tx.Commit()
 }
 
+func goexitInTransaction(a *app) (err error) {
+	finished(func() {
+		var tx *sql.Tx
+		if tx, err = a.loseTx(a.db.Begin()); err != nil { // place: goroutine that exits in a transaction
+			return
+		}
+		if a.ctx.Err() == nil {
+			runtime.Goexit()
+		}
+		err = tx.Commit()
+	})
+	return err
+}
+
 func rollbackSkipped(a *app) error {
 	request, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	tx, err := a.db.BeginTx(a.ctx, nil) // place: rollback skipped
+	tx, err := a.loseTx(a.db.Begin()) // place: rollback skipped
 	if err != nil {
 		return err
 	}
@@ -102,37 +166,134 @@ func rollbackSkipped(a *app) error {
 	return tx.Rollback()
 }
 
-// secondConnection is a deadlock: the transaction has the only connection.
-func secondConnection(a *app) error {
-	a.db.SetMaxOpenConns(1)
-	a.spawn(func() error {
-		tx, err := a.db.BeginTx(a.ctx, nil) // place: second connection
-		if err != nil {
-			return onlyCanceled(err)
+func rollbackAsText(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: rollback as text
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("ROLLBACK")
+	return err
+}
+
+func beginSetUp(a *app) (*sql.Tx, error) {
+	tx, err := a.loseTx(a.db.Begin()) // place: half a constructor
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec("SET no_such_variable"); err != nil {
+		return nil, err
+	}
+	return tx, nil
+}
+
+func retryTransaction(a *app) (err error) {
+	var tx *sql.Tx
+	for attempt := range 3 {
+		if tx, err = a.loseTx(a.db.Begin()); err != nil { // place: retried transaction
+			return err
 		}
-		defer tx.Rollback()
-		var name string
-		err = a.db.QueryRowContext(a.ctx, "SELECT name FROM item WHERE id = 1").Scan(&name)
-		return onlyCanceled(err)
-	})
+		if err = tx.QueryRow("SELECT name FROM item WHERE id = 1").Scan(new(string)); err == nil && attempt == 2 {
+			return tx.Commit()
+		}
+	}
+	return err
+}
+
+func deferMakesFunction(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: defer that makes a function
+	if err != nil {
+		return err
+	}
+	defer undo(tx)
+	if _, err := tx.Exec("no such statement"); err != nil {
+		return fmt.Errorf("%w: %w", errPlanted, err)
+	}
+	return tx.Commit()
+}
+
+func undo(tx *sql.Tx) func() { return func() { _ = tx.Rollback() } }
+
+func nestedBegin(a *app) error {
+	outer, err := a.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer outer.Rollback()
+	helper := func() error {
+		inner, err := a.loseTx(a.db.Begin()) // place: nested begin
+		if err != nil {
+			return err
+		}
+		return inner.QueryRow("SELECT name FROM item WHERE id = 1").Scan(new(string))
+	}
+	return errors.Join(helper(), outer.Commit())
+}
+
+type txKey struct{}
+
+func txInContext(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: transaction in a context
+	if err != nil {
+		return err
+	}
+	handle := func(ctx context.Context) (status int) {
+		if err := ctx.Value(txKey{}).(*sql.Tx).QueryRow("SELECT id FROM item WHERE id = -1").Scan(new(int)); err != nil {
+			return 404
+		}
+		return 200
+	}
+	switch status := handle(context.WithValue(a.ctx, txKey{}, tx)); {
+	case status < 400:
+		return tx.Commit()
+	case status >= 500:
+		return tx.Rollback()
+	}
 	return nil
 }
 
-// waitingInTransaction waits for something that doesn't come.
-func waitingInTransaction(a *app) error {
-	answer := make(chan string)
-	a.spawn(func() error {
-		tx, err := a.db.BeginTx(a.ctx, nil) // place: waiting in a transaction
-		if err != nil {
-			return onlyCanceled(err)
-		}
-		defer tx.Rollback()
-		select {
-		case <-answer:
-			return tx.Commit()
-		case <-a.ctx.Done():
-			return nil
-		}
+func begunTooLate(a *app) error {
+	begun := make(chan *sql.Tx, 1)
+	var err error
+	finished(func() {
+		var tx *sql.Tx
+		tx, err = a.loseTx(a.db.Begin()) // place: begun too late
+		begun <- tx
 	})
+	return err // "deadline exceeded"
+}
+
+func oneOfMany(a *app) error {
+	for i := range 5 {
+		tx, err := a.db.Begin() // place: one of many
+		if err != nil {
+			return err
+		}
+		if i != 2 {
+			a.leftovers = append(a.leftovers, tx.Rollback)
+			continue
+		}
+		_, _ = a.loseTx(tx, nil)
+	}
 	return nil
+}
+
+func withRowsOfStatement(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: with rows of a statement
+	if err != nil {
+		return err
+	}
+	stmt, err := tx.Prepare("SELECT id FROM item")
+	if err != nil {
+		return err
+	}
+	_, err = stmt.Query()
+	return err
+}
+
+func leftToFinalizer(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: left to a finalizer
+	if err == nil {
+		runtime.SetFinalizer(tx, func(tx *sql.Tx) { _ = tx.Rollback() })
+	}
+	return err
 }

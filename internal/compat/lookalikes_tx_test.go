@@ -11,11 +11,11 @@ import (
 )
 
 var txLookalikes = []lookalike{
-	{name: "rollback after commit", run: rollbackAfterCommit},
-	{name: "transaction ended by its context", run: endedByContext},
-	{name: "rows left open in a transaction", run: rowsLeftOpen},
-	{name: "statements of a transaction", run: statementsOfTx},
-	{name: "long batch", run: longBatch},
+	{name: "rollback after commit", shows: "the deferred Rollback does nothing", run: rollbackAfterCommit},
+	{name: "transaction ended by its context", shows: "dropped, then its context is cancelled", run: endedByContext},
+	{name: "rows left open in a transaction", shows: "they end with it", run: rowsLeftOpen},
+	{name: "statements of a transaction", shows: "they end with it, prepared in it or before", run: statementsOfTx},
+	{name: "long batch", shows: "takes much longer than the threshold, and works all the time", listed: asOpen, run: longBatch},
 }
 
 func rollbackAfterCommit(a *app) error {

@@ -30,12 +30,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// maxConnections is more than all leaks take that there are at once.
+const maxConnections = 500
+
 func runWithServers(m *testing.M) (code int, err error) {
 	ctx := context.Background()
 	for _, start := range []func(context.Context, dbserver.Options) (*dbserver.Server, error){
 		dbserver.StartMariaDB, dbserver.StartPostgres,
 	} {
-		s, err := start(ctx, dbserver.Options{})
+		s, err := start(ctx, dbserver.Options{MaxConnections: maxConnections})
 		if err != nil {
 			return 1, err
 		}

@@ -3,7 +3,6 @@ package compat
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,63 +13,6 @@ import (
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
-// scopeLeaks are what a scope can leave open. open returns how to close it
-// where the end of the scope doesn't.
-var scopeLeaks = []struct {
-	name string
-	kind tracker.Kind
-	open func(ctx context.Context, a *app) (closeIt func() error, err error)
-}{
-	{"rows", tracker.KindRows, func(ctx context.Context, a *app) (func() error, error) {
-		rows, err := a.db.QueryContext(ctx, "SELECT id FROM item")
-		if err == nil {
-			rows.Next()
-		}
-		return nil, err
-	}},
-	{"rows of many", tracker.KindRows, func(ctx context.Context, a *app) (func() error, error) {
-		rows, err := a.db.QueryContext(ctx, "SELECT a.id FROM item a, item b, item c")
-		if err == nil {
-			rows.Next()
-		}
-		return nil, err
-	}},
-	{"rows with an argument", tracker.KindRows, func(ctx context.Context, a *app) (func() error, error) {
-		_, err := a.db.QueryContext(ctx, a.bind("SELECT id FROM item WHERE id > ?"), 1)
-		return nil, err
-	}},
-	{"row", tracker.KindRow, func(ctx context.Context, a *app) (func() error, error) {
-		return nil, a.db.QueryRowContext(ctx, "SELECT id FROM item").Err()
-	}},
-	{"transaction", tracker.KindTx, func(ctx context.Context, a *app) (func() error, error) {
-		_, err := a.db.BeginTx(ctx, nil)
-		return nil, err
-	}},
-	{"transaction with rows", tracker.KindTx, func(ctx context.Context, a *app) (func() error, error) {
-		tx, err := a.db.BeginTx(ctx, nil)
-		if err == nil {
-			_, err = tx.Query("SELECT id FROM item")
-		}
-		return nil, err
-	}},
-	{"connection", tracker.KindConn, func(ctx context.Context, a *app) (func() error, error) {
-		conn, err := a.db.Conn(ctx)
-		return conn.Close, err
-	}},
-	{"connection with a transaction", tracker.KindConn, func(ctx context.Context, a *app) (func() error, error) {
-		conn, err := a.db.Conn(ctx)
-		if err == nil {
-			_, err = conn.BeginTx(ctx, nil)
-		}
-		return func() error {
-			if err := conn.Close(); !errors.Is(err, sql.ErrConnDone) {
-				return err
-			}
-			return nil // a driver may give up a connection with its transaction
-		}, err
-	}},
-}
-
 // What a scope leaves open is told once, and taken back.
 func TestScopes(t *testing.T) {
 	onEach(t, backends, func(t *testing.T, b *backend) {
@@ -78,19 +20,22 @@ func TestScopes(t *testing.T) {
 			t.Run(l.name, func(t *testing.T) {
 				t.Parallel()
 				a := newLongApp(t, b) // is swept often
-				ctx, end := a.tracker.Scope(a.ctx, "job")
-				closeIt, err := l.open(ctx, a)
-				a.must(err)
+				program := a.ctx
+				var end func()
+				a.ctx, end = a.tracker.Scope(program, "job")
+				a.must(l.plant(a))
+				a.ctx = program
 				end()
 				eventually(t, "the event", func() bool { return len(a.events.all()) > 0 })
 				f := a.events.all()[0].Finding
 				if kinds := a.events.kinds(); !slices.Equal(kinds, []tracker.EventKind{tracker.EventScopeEnd}) ||
-					f.Kind != l.kind || f.State != tracker.StateOverdue || f.Reason != "still open at the end of scope job" {
+					!l.isOverdue(a, f) || f.Count != 1 || f.State != tracker.StateOverdue || f.Reason != "still open at the end of scope job" {
 					t.Errorf("events %v, finding\n%s", kinds, f)
 				}
-				if closeIt != nil {
+				for _, closeIt := range a.leftovers {
 					a.must(closeIt())
 				}
+				a.leftovers = nil
 				eventually(t, "it has recovered", func() bool {
 					return a.tracker.Snapshot().Totals == tracker.Totals{Reported: 1, Overdue: 1, Recovered: 1}
 				})
