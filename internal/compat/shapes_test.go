@@ -87,7 +87,7 @@ func (l leak) provenOn(b *backend) bool { return slices.Contains(l.proven, b) }
 type lookalike struct {
 	name  string
 	shows string // what the code does
-	// listed is how reports show it while it lasts.
+	// listed is how reports show it while it lasts, if the test looks.
 	listed listing
 	run    func(*app) error
 	// on are the backends that it is for; nil means all.
@@ -101,7 +101,6 @@ type lookalike struct {
 type listing string
 
 const (
-	unlisted  listing = "nothing"
 	asOpen    listing = "open"
 	asBusy    listing = "in a driver call"
 	asPurpose listing = "long-lived, with the reason"
