@@ -197,10 +197,12 @@ func (c *config) lostDBs(pools []*record.Pool, in []*group) []*group {
 	return slices.Collect(maps.Values(c.groupViews(lost)))
 }
 
-// deferred counts the statements that may have been closed.
+// deferred counts the statements that may have been closed. Those that were
+// open just now are not among them, or nothing would ever be seen to grow in a
+// pool whose connections are always in use.
 func deferred(views []*record.View) (n int) {
 	for _, v := range views {
-		if v.Deferred {
+		if v.Deferred && !v.Recent {
 			n++
 		}
 	}

@@ -47,3 +47,38 @@ func TestGrowthOutlivesConnections(t *testing.T) {
 		w.done(t)
 	})
 }
+
+// TestGrowthInBusyPool: statements on connections in use may have been closed,
+// but not all of them, again and again.
+func TestGrowthInBusyPool(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		closes bool
+		want   int
+	}{{"leaks", false, 1}, {"closes", true, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := watch(t)
+				w.SetMaxOpenConns(1)
+				var stmts []*sql.Stmt
+				for range 12 {
+					stmt := must[*sql.Stmt](t)(w.Prepare("select"))
+					pass(time.Second / 2) // sweeps come when the connection is in use
+					tx := must[*sql.Tx](t)(w.Begin())
+					if stmts = append(stmts, stmt); tt.closes {
+						stmt.Close()
+					}
+					pass(4 * time.Second)
+					tx.Rollback()
+				}
+				if found := w.tracker.Snapshot().Findings; len(found) != tt.want {
+					t.Errorf("%d findings, want %d: %+v", len(found), tt.want, found)
+				}
+				for _, s := range stmts {
+					s.Close()
+				}
+				w.done(t)
+			})
+		})
+	}
+}

@@ -222,6 +222,7 @@ func (l *looker) stmt(h *Handle, root int) {
 	h.fill(v, l.policy)
 	l.judge(v)
 	v.Copy, v.Deferred = isCopy, l.state != 0
+	v.Recent = l.state&inUse != 0 && h.seq < l.conn.acq.seq && l.now-l.conn.acq.At < l.conn.pool.reg.interval()
 }
 
 // maybeReturned reports whether a connection that counts as in use may be back

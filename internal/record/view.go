@@ -52,6 +52,9 @@ type View struct {
 	// may have closed it: database/sql tells the driver when the connection
 	// is released.
 	Deferred bool
+	// Recent is set for one that was open when its connection was acquired,
+	// and that is less than the time between two sweeps ago.
+	Recent bool
 	// Holder tells the acquires of a deferred statement's connection apart:
 	// the statement was not closed before the present one.
 	Holder uint64
