@@ -4,9 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
+	"weak"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/tracker"
@@ -138,16 +141,23 @@ func (a *app) must(err error) {
 	}
 }
 
-// connKeeper is the driver's connector. It keeps the connections, so that the
+// connKeeper is the driver's connector. It knows the connections, so that the
 // test can close those that the program lost: they, and goroutines that
-// drivers run for them, would be there for as long as the test binary.
+// drivers run for them, would be there for as long as the test binary. Those
+// that nobody has any more it doesn't keep.
 type connKeeper struct {
 	driver.Connector
 	// connecting, if set, is called before each new connection.
 	connecting func()
 
 	mu    sync.Mutex
-	conns []driver.Conn
+	conns []weakConn
+}
+
+// weakConn is a weak pointer to what a driver's connection points to.
+type weakConn struct {
+	weak.Pointer[byte]
+	typ reflect.Type
 }
 
 func (k *connKeeper) Connect(ctx context.Context) (driver.Conn, error) {
@@ -156,8 +166,9 @@ func (k *connKeeper) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	c, err := k.Connector.Connect(ctx)
 	if err == nil {
+		v := reflect.ValueOf(c)
 		k.mu.Lock()
-		k.conns = append(k.conns, c)
+		k.conns = append(k.conns, weakConn{weak.Make((*byte)(v.UnsafePointer())), v.Type()})
 		k.mu.Unlock()
 	}
 	return c, err
@@ -169,7 +180,9 @@ func (k *connKeeper) closeAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, c := range k.conns {
-		_ = c.Close()
+		if p := c.Value(); p != nil {
+			_ = reflect.NewAt(c.typ.Elem(), unsafe.Pointer(p)).Interface().(driver.Conn).Close()
+		}
 	}
 }
 
@@ -207,15 +220,29 @@ func (l *eventLog) kinds() []tracker.EventKind {
 // keeps it alive, as the runtime must then take it for wanted.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	pause, patience := 25*time.Millisecond, time.Minute
-	if inBubble() {
-		pause, patience = 7*time.Second, time.Hour
+	if !poll(cond) {
+		t.Fatalf("not within %v: %s", patience(), what)
 	}
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(pause) {
+}
+
+func poll(cond func() bool) bool {
+	pause := 25 * time.Millisecond
+	if inBubble() {
+		pause = 7 * time.Second
+	}
+	for deadline := time.Now().Add(patience()); !cond(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
+			return false
 		}
 	}
+	return true
+}
+
+func patience() time.Duration {
+	if inBubble() {
+		return time.Hour
+	}
+	return time.Minute
 }
 
 // inBubble tells whether the caller is in a bubble of testing/synctest, where

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
@@ -146,6 +147,14 @@ type openConnector struct {
 
 func (c openConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
 func (c openConnector) Driver() driver.Driver                        { return c.driver }
+
+// slow is a statement that takes the server so long.
+func (b *backend) slow(d time.Duration) string {
+	if b.server == mariaDB {
+		return fmt.Sprintf("DO SLEEP(%.3f)", d.Seconds())
+	}
+	return fmt.Sprintf("SELECT pg_sleep(%.3f)", d.Seconds())
+}
 
 var placeholder = regexp.MustCompile(`\?`)
 

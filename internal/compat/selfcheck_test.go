@@ -68,30 +68,33 @@ type worker struct {
 
 func work(a *app, stmt *sql.Stmt, id, n int) {
 	w := &worker{app: a, id: id + 1, rand: rand.New(rand.NewPCG(1, uint64(id))), stmt: stmt}
-	ops := []struct {
+	for i := range n {
+		if i%(n/audits) == 0 {
+			w.audit()
+		}
+		if err := w.attempt(workerOps[w.rand.IntN(len(workerOps))]); err != nil {
+			a.t.Error(err)
+			return
+		}
+	}
+}
+
+// workerOps are the operations, each as often as it weighs.
+var workerOps = func() (all []func(*worker, context.Context) error) {
+	for _, op := range []struct {
 		weight int
 		run    func(*worker, context.Context) error
 	}{
 		{20, (*worker).readRows}, {20, (*worker).readRow}, {10, (*worker).readByStmt}, {10, (*worker).exec},
 		{10, (*worker).transaction}, {5, (*worker).prepare}, {5, (*worker).useConn}, {5, (*worker).ping},
 		{7, (*worker).badQuery}, {1, (*worker).badConn},
-	}
-	var all []func(*worker, context.Context) error
-	for _, op := range ops {
+	} {
 		for range op.weight {
 			all = append(all, op.run)
 		}
 	}
-	for i := range n {
-		if i%(n/audits) == 0 {
-			w.audit()
-		}
-		if err := w.attempt(all[w.rand.IntN(len(all))]); err != nil {
-			a.t.Error(err)
-			return
-		}
-	}
-}
+	return all
+}()
 
 // audit asks for proofs of leaks, garbage collection and all, while the other
 // goroutines work. Handles are open; none is lost.
