@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
@@ -27,7 +28,7 @@ var rowsLeaks = []leak{
 	{name: "labelled break", shows: "`break outer` out of nested loops, past the inner Close", kind: tracker.KindRows, known: atNextGC, plant: labelledBreak},
 	{name: "retry", shows: "each attempt queries again; those that failed stay open", kind: tracker.KindRows, known: atNextGC, handles: 3, plant: retryQuery},
 	{name: "arguments of defer", shows: "`defer closeAll(list...)` before there is anything in the list", kind: tracker.KindRows, known: atNextGC, plant: argumentsOfDefer},
-	{name: "defer without its call", shows: "`defer closer(rows)`, whose result should have been called", kind: tracker.KindRows, known: atNextGC, plant: deferWithoutCall},
+	{name: "defer of the wrong call", shows: "`defer owner(rows)`, whose result should have been closed", kind: tracker.KindRows, known: atNextGC, plant: deferWrongCall},
 	{name: "second result set", shows: "reads the first of two result sets to its end, which closes nothing", kind: tracker.KindRows, known: atNextGC, on: []*backend{mysqlBackend, pqBackend}, plant: secondResultSet},
 	{name: "row without scan", shows: "asks a `QueryRow` for its Err, never to Scan", kind: tracker.KindRow, known: atNextGC, plant: rowWithoutScan},
 	{name: "query row as exec", shows: "an UPDATE by QueryRow, its result dropped", kind: tracker.KindRow, known: atNextGC, plant: queryRowAsExec},
@@ -247,66 +248,14 @@ func closeAll(all ...*sql.Rows) {
 	}
 }
 
-func deferWithoutCall(a *app) error {
-	rows, err := a.db.Query("SELECT id, price FROM item") // place: defer without its call
+func deferWrongCall(a *app) error {
+	rows, err := a.db.Query("SELECT id, price FROM item") // place: defer of the wrong call
 	if err != nil {
 		return err
 	}
-	defer closer(rows)
+	defer owner(rows)
 	rows.Next()
 	return rows.Err()
 }
 
-func closer(rows *sql.Rows) func() {
-	return func() { rows.Close() }
-}
-
-// twoResults makes two result sets.
-func (b *backend) twoResults() string {
-	if b == mysqlBackend {
-		return "BEGIN NOT ATOMIC SELECT id FROM item; SELECT name FROM item; END"
-	}
-	return "SELECT id FROM item; SELECT name FROM item"
-}
-
-func secondResultSet(a *app) error {
-	rows, err := a.db.Query(a.twoResults()) // place: second result set
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-	}
-	return rows.Err()
-}
-
-func rowWithoutScan(a *app) error {
-	row := a.db.QueryRow(a.bind("SELECT name FROM item WHERE id = ?"), 7) // place: row without scan
-	return row.Err()
-}
-
-func queryRowAsExec(a *app) error {
-	a.db.QueryRow("UPDATE item SET price = price WHERE id < 0") // place: query row as exec
-	return nil
-}
-
-func closedOverRows(a *app) error {
-	rows, err := a.db.Query("SELECT id FROM item") // place: db closed over rows
-	if err != nil {
-		return err
-	}
-	rows.Next()
-	return errors.Join(rows.Err(), a.db.Close())
-}
-
-func rowsOfKilledSession(a *app) error {
-	rows, err := a.db.Query(a.session + ", id FROM item") // place: rows of a killed session
-	if err != nil {
-		return err
-	}
-	var session, id int
-	if rows.Next(); rows.Scan(&session, &id) != nil {
-		return fmt.Errorf("the session: %w", rows.Err())
-	}
-	a.killSession(session)
-	return nil
-}
+func owner(rows *sql.Rows) io.Closer { return &ownedRows{rows} }

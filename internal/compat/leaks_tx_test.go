@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
@@ -27,7 +28,7 @@ var txLeaks = []leak{
 		return fmt.Errorf("%w: %w", errPlanted, err)
 	}},
 	{name: "retried transaction", shows: "each attempt begins anew, in the same variable", kind: tracker.KindTx, known: atThreshold, proven: backends, handles: 2, plant: retryTransaction},
-	{name: "defer that makes a function", shows: "`defer undo(tx)`, whose result should have been called", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: deferMakesFunction},
+	{name: "defer of the wrong call in a transaction", shows: "`defer undo(tx)`, whose result should have been closed", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: deferWrongCallInTx},
 	{name: "nested begin", shows: "a helper begins its own transaction inside another, and leaves it to the caller to end", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: nestedBegin},
 	{name: "transaction in a context", shows: "middleware passes it in a context's value, and forgets it for one answer", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: txInContext},
 	{name: "begun too late", shows: "the caller's timeout is over when the transaction arrives in its channel", kind: tracker.KindTx, known: atThreshold, proven: backends, plant: begunTooLate},
@@ -199,8 +200,8 @@ func retryTransaction(a *app) (err error) {
 	return err
 }
 
-func deferMakesFunction(a *app) error {
-	tx, err := a.loseTx(a.db.Begin()) // place: defer that makes a function
+func deferWrongCallInTx(a *app) error {
+	tx, err := a.loseTx(a.db.Begin()) // place: defer of the wrong call in a transaction
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,13 @@ func deferMakesFunction(a *app) error {
 	return tx.Commit()
 }
 
-func undo(tx *sql.Tx) func() { return func() { _ = tx.Rollback() } }
+func undo(tx *sql.Tx) io.Closer { return closeFunc(tx.Rollback) }
+
+// closeFunc is a function that closes something.
+type closeFunc func() error
+
+// Close calls the function.
+func (f closeFunc) Close() error { return f() }
 
 func nestedBegin(a *app) error {
 	outer, err := a.db.Begin()
@@ -227,73 +234,4 @@ func nestedBegin(a *app) error {
 		return inner.QueryRow("SELECT name FROM item WHERE id = 1").Scan(new(string))
 	}
 	return errors.Join(helper(), outer.Commit())
-}
-
-type txKey struct{}
-
-func txInContext(a *app) error {
-	tx, err := a.loseTx(a.db.Begin()) // place: transaction in a context
-	if err != nil {
-		return err
-	}
-	handle := func(ctx context.Context) (status int) {
-		if err := ctx.Value(txKey{}).(*sql.Tx).QueryRow("SELECT id FROM item WHERE id = -1").Scan(new(int)); err != nil {
-			return 404
-		}
-		return 200
-	}
-	switch status := handle(context.WithValue(a.ctx, txKey{}, tx)); {
-	case status < 400:
-		return tx.Commit()
-	case status >= 500:
-		return tx.Rollback()
-	}
-	return nil
-}
-
-func begunTooLate(a *app) error {
-	begun := make(chan *sql.Tx, 1)
-	var err error
-	finished(func() {
-		var tx *sql.Tx
-		tx, err = a.loseTx(a.db.Begin()) // place: begun too late
-		begun <- tx
-	})
-	return err // "deadline exceeded"
-}
-
-func oneOfMany(a *app) error {
-	for i := range 5 {
-		tx, err := a.db.Begin() // place: one of many
-		if err != nil {
-			return err
-		}
-		if i != 2 {
-			a.leftovers = append(a.leftovers, tx.Rollback)
-			continue
-		}
-		_, _ = a.loseTx(tx, nil)
-	}
-	return nil
-}
-
-func withRowsOfStatement(a *app) error {
-	tx, err := a.loseTx(a.db.Begin()) // place: with rows of a statement
-	if err != nil {
-		return err
-	}
-	stmt, err := tx.Prepare("SELECT id FROM item")
-	if err != nil {
-		return err
-	}
-	_, err = stmt.Query()
-	return err
-}
-
-func leftToFinalizer(a *app) error {
-	tx, err := a.loseTx(a.db.Begin()) // place: left to a finalizer
-	if err == nil {
-		runtime.SetFinalizer(tx, func(tx *sql.Tx) { _ = tx.Rollback() })
-	}
-	return err
 }
