@@ -31,7 +31,7 @@ var rowsHeldLeaks = []leak{
 	{name: "finalizer in a ring", shows: "a finalizer is to close them, of an object in a ring: it never runs", kind: tracker.KindRows, known: atThreshold, plant: finalizerInRing},
 	{name: "iterator not stopped", shows: "`iter.Pull` without `stop`: the deferred Close inside never runs", kind: tracker.KindRows, known: atThreshold, plant: iteratorNotStopped},
 	{name: "defer in a loop", shows: "`defer rows.Close()` in a loop that goes on: none is closed before its end", kind: tracker.KindRows, known: atThreshold, handles: 3, plant: deferInLoop},
-	{name: "query inside rows", shows: "a query inside open rows, in a pool of one: a deadlock", kind: tracker.KindRows, known: atThreshold, once: true, plant: queryInsideRows},
+	{name: "query inside rows", shows: "a query inside open rows, in a pool of one: a deadlock", kind: tracker.KindRows, known: atThreshold, once: true, exhausts: true, plant: queryInsideRows},
 	{name: "slow consumer", shows: "each row of an export waits for its receiver, who has gone to sleep", kind: tracker.KindRows, known: atThreshold, plant: slowConsumer},
 	{name: "producer of rows", shows: "a goroutine sends rows to a channel that nobody reads any more", kind: tracker.KindRows, known: atThreshold,
 		proven: backends, where: "is blocked for ever (chan send) in", plant: produce},

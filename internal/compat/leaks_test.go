@@ -57,6 +57,27 @@ func TestLockedLeaks(t *testing.T) {
 	})
 }
 
+// Where a leak takes all connections from those who wait, the pool is reported
+// as exhausted, with the leak's line, before anything is overdue.
+func TestExhaustingLeaks(t *testing.T) {
+	onEach(t, backends, func(t *testing.T, b *backend) {
+		t.Parallel()
+		apps := make(map[string]*app)
+		for _, l := range allLeaks() {
+			if l.exhausts {
+				apps[l.name] = newApp(t, b, oftenSwept)
+				l.strike(apps[l.name])
+			}
+		}
+		for name, a := range apps {
+			eventually(t, name+": the pool is exhausted", func() bool { return a.exhausted() != nil })
+			if h := a.exhausted().Holders; len(h) != 1 || !at(h[0].Site, placeOf(t, name)) || h[0].State != tracker.StateOpen {
+				t.Errorf("%s: held by %v", name, h)
+			}
+		}
+	})
+}
+
 // shortThreshold is for programs that lose handles in real time.
 const shortThreshold = 400 * time.Millisecond
 

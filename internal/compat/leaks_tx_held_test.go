@@ -13,7 +13,7 @@ import (
 // txHeldLeaks are transactions whose holder doesn't get on, for a while or for
 // ever.
 var txHeldLeaks = []leak{
-	{name: "second connection", shows: "its holder asks the same pool for a second connection: a deadlock", kind: tracker.KindTx, known: atThreshold, once: true, plant: secondConnection},
+	{name: "second connection", shows: "its holder asks the same pool for a second connection: a deadlock", kind: tracker.KindTx, known: atThreshold, once: true, exhausts: true, plant: secondConnection},
 	{name: "waiting in a transaction", shows: "waits for an answer that doesn't come, until a context ends", kind: tracker.KindTx, known: atThreshold, plant: waitingInTransaction},
 	{name: "backing off in a transaction", shows: "sleeps before it tries again", kind: tracker.KindTx, known: atThreshold, plant: backingOff},
 	{name: "waiting for a peer", shows: "waits for the other end of a connection", kind: tracker.KindTx, known: atThreshold, plant: waitingForPeer},

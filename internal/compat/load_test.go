@@ -160,6 +160,10 @@ func heapInUse() int {
 func (r *load) look() {
 	events := r.events.all()
 	for _, e := range events[r.seen:] {
+		if e.Exhausted != nil { // no: connections come and go
+			r.t.Errorf("%s: %s", r.name, e.Exhausted.Reason)
+			continue
+		}
 		r.wantPlanted(e.Finding)
 	}
 	r.seen = len(events)

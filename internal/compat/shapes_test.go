@@ -34,6 +34,8 @@ type leak struct {
 	// locks is set where a goroutine waits for a lock: then no time passes in
 	// a bubble.
 	locks bool
+	// exhausts is set where the pool is exhausted long before the threshold.
+	exhausts bool
 	// conn is the marked line of the Conn that holds the handle, and that is
 	// to blame unless there is a proof.
 	conn string
