@@ -33,11 +33,12 @@ const (
 	maxHold    = time.Second
 )
 
-// run does the traffic until the context ends.
+// run does the traffic until the context ends. The rows that it writes are no
+// other test's.
 func (tr *traffic) run(ctx context.Context) {
 	for i := range loadWorkers {
 		tr.spawn(func() error {
-			w := &loader{traffic: tr, worker: worker{app: tr.app, id: 1 + i%items, rand: rand.New(rand.NewPCG(2, uint64(i))), stmt: tr.stmt}}
+			w := &loader{traffic: tr, worker: worker{app: tr.app, id: 10 + i%40, rand: rand.New(rand.NewPCG(2, uint64(i))), stmt: tr.stmt}}
 			for ctx.Err() == nil {
 				w.operate(ctx)
 				w.wait(ctx, maxThought)
