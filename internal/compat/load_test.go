@@ -47,11 +47,12 @@ func TestLoad(t *testing.T) {
 // load is the traffic and the leaks of one program.
 type load struct {
 	*traffic
-	// quiet has another pool of the program: statements don't live long where
-	// connections don't.
+	// quiet has another pool of the program, with fewer surprises: statements
+	// don't live long where connections don't.
 	quiet   *app
 	planted []leak
-	seen    int // events that were looked at
+	seen    int             // events that were looked at
+	blamed  map[string]bool // findings that were said to be wrong
 }
 
 func newLoad(t *testing.T, b *backend) *load {
@@ -63,7 +64,7 @@ func newLoad(t *testing.T, b *backend) *load {
 	a.db.SetMaxOpenConns(60)
 	a.db.SetMaxIdleConns(50)
 	a.db.SetConnMaxLifetime(15 * time.Second)
-	r := &load{traffic: &traffic{app: a}}
+	r := &load{traffic: &traffic{app: a}, blamed: make(map[string]bool)}
 	var err error
 	r.admin, err = sql.Open(a.driver, servers[a.server].AdminDSN)
 	a.must(err)
@@ -78,6 +79,7 @@ func newLoad(t *testing.T, b *backend) *load {
 			a.check(release())
 		}
 		a.check(r.quiet.db.Close())
+		r.quiet.conns.closeAll()
 	})
 	for _, l := range allLeaks() {
 		if slices.Contains(loadLeaks, l.name) {
@@ -95,7 +97,11 @@ func newLoad(t *testing.T, b *backend) *load {
 func (r *load) leak(ctx context.Context) {
 	r.spawn(func() error {
 		for _, l := range r.planted {
-			if l.known != afterCalls {
+			switch {
+			case l.kind == tracker.KindConn:
+				// Where callers wait, a Conn's line may be that of its first use.
+				l.strike(r.quiet)
+			case l.known != afterCalls:
 				l.strike(r.app)
 			}
 		}
@@ -178,7 +184,10 @@ func (r *load) wantPlanted(f tracker.Finding) {
 			return
 		}
 	}
-	r.t.Errorf("%s: this is no leak:\n%s", r.name, f)
+	if !r.blamed[f.ID] {
+		r.blamed[f.ID] = true
+		r.t.Errorf("%s: this is no leak:\n%s", r.name, f)
+	}
 }
 
 // finish checks that what was planted is known, and nothing else is left.
