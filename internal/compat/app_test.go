@@ -160,6 +160,15 @@ type weakConn struct {
 	typ reflect.Type
 }
 
+// conn is the connection, or nil if nobody has it any more.
+func (c weakConn) conn() driver.Conn {
+	p := c.Value()
+	if p == nil {
+		return nil
+	}
+	return reflect.NewAt(c.typ.Elem(), unsafe.Pointer(p)).Interface().(driver.Conn)
+}
+
 func (k *connKeeper) Connect(ctx context.Context) (driver.Conn, error) {
 	if k.connecting != nil {
 		k.connecting()
@@ -180,8 +189,8 @@ func (k *connKeeper) closeAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, c := range k.conns {
-		if p := c.Value(); p != nil {
-			_ = reflect.NewAt(c.typ.Elem(), unsafe.Pointer(p)).Interface().(driver.Conn).Close()
+		if conn := c.conn(); conn != nil {
+			_ = conn.Close()
 		}
 	}
 }

@@ -207,7 +207,7 @@ func endedBare(a *app) error {
 		return err
 	}
 	a.conns.mu.Lock()
-	bare := a.conns.conns[len(a.conns.conns)-1].(driver.ExecerContext)
+	bare := a.conns.conns[len(a.conns.conns)-1].conn().(driver.ExecerContext)
 	a.conns.mu.Unlock()
 	if _, err := bare.ExecContext(context.Background(), "COMMIT", nil); err != nil {
 		return err
