@@ -1,9 +1,7 @@
 package tracker
 
 import (
-	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
@@ -17,6 +15,12 @@ const (
 	minStmts    = 8 // live statements of one line and text
 	minDBs      = 4 // live DBs of one line and data source
 	maxSeries   = 512
+
+	// Of many texts, one line may prepare one each and keep it, as a cache does
+	// until it knows them all: that is no leak until it is a large number, and
+	// has been rising for long, two minutes by the usual sweeps.
+	minTexts   = 1000
+	textsSteps = 24
 )
 
 // growth follows what may grow. It is guarded by the tracker's mu.
@@ -30,12 +34,26 @@ type growth struct {
 type growthKey struct {
 	finding record.Key
 	what    string
+	// texts is set for all statements of a line, whatever their text.
+	texts bool
 	// pool is set for statements, which are counted pool by pool.
 	pool *record.Pool
 }
 
+// needs is how many there must be, and how often they must have risen.
+func (k growthKey) needs() (least, steps int) {
+	switch {
+	case k.texts:
+		return minTexts, textsSteps
+	case k.pool != nil:
+		return minStmts, growthSteps
+	}
+	return minDBs, growthSteps
+}
+
 type growthSeries struct {
-	counts []int
+	counts []int  // the latest ones
+	rises  int    // how many there were
 	ended  uint64 // of the stacks concerned, when the series began
 	grows  bool   // what the last step said
 }
@@ -43,7 +61,7 @@ type growthSeries struct {
 // step takes one more count and reports whether the series is one of growth.
 // Of the n, some may have been closed, which database/sql tells when their
 // connection is released. ended is how many of the kind were closed up to now.
-func (s *growthSeries) step(n, maybe int, ended uint64, least int) bool {
+func (s *growthSeries) step(n, maybe int, ended uint64, least, steps int) bool {
 	sure := n - maybe
 	last := 0
 	if len(s.counts) > 0 {
@@ -51,16 +69,17 @@ func (s *growthSeries) step(n, maybe int, ended uint64, least int) bool {
 	}
 	switch {
 	case ended != s.ended:
-		s.counts, s.ended, s.grows = []int{sure}, ended, false
+		s.counts, s.rises, s.ended, s.grows = []int{sure}, 1, ended, false
 	case n < last: // gone with their connection, which is no reason to forgive the rest
 		s.lower(last - n)
 	case sure > last:
 		s.counts = append(s.counts, sure)
+		s.rises++
 		if len(s.counts) > 8 {
 			s.counts = slices.Delete(s.counts, 0, 1)
 		}
 	}
-	s.grows = sure >= least && (s.grows || len(s.counts) >= growthSteps)
+	s.grows = sure >= least && (s.grows || s.rises >= steps)
 	return s.grows
 }
 
@@ -72,12 +91,13 @@ func (s *growthSeries) lower(n int) {
 			kept = append(kept, c-n)
 		}
 	}
+	s.rises -= len(s.counts) - len(kept)
 	s.counts = kept
 }
 
 // count steps the series of the groups, drops those of the pool (nil: of the
 // DBs) that have no group, and returns the groups that grow.
-func (g *growth) count(pool *record.Pool, groups map[growthKey]*group, least int) []*group {
+func (g *growth) count(pool *record.Pool, groups map[growthKey]*group) []*group {
 	if g.series == nil {
 		g.series = make(map[growthKey]*growthSeries)
 	}
@@ -86,30 +106,44 @@ func (g *growth) count(pool *record.Pool, groups map[growthKey]*group, least int
 			delete(g.series, k)
 		}
 	}
-	var growing []*group
 	for k, gr := range groups {
 		s := g.series[k]
 		if s == nil {
 			if len(gr.views) < 2 || len(g.series) >= maxSeries {
 				continue // most statements are alone with their text for good
 			}
-			s = &growthSeries{counts: []int{1}, ended: endedOf(gr.views)}
+			s = &growthSeries{counts: []int{1}, rises: 1, ended: endedOf(gr.views)}
 			g.series[k] = s
 		}
-		if s.step(len(gr.views), deferred(gr.views), endedOf(gr.views), least) {
-			gr.series = slices.Clone(s.counts)
-			growing = append(growing, gr)
-		}
+		least, steps := k.needs()
+		s.step(len(gr.views), deferred(gr.views), endedOf(gr.views), least, steps)
 	}
-	return growing
+	return g.growing(groups)
 }
 
-// growing returns those of the groups whose series grew at the last count.
+// growing returns those of the groups whose series grew at the last count; of
+// the many texts of a line, only what isn't in a group of its own text.
 func (g *growth) growing(groups map[growthKey]*group) []*group {
-	var out []*group
+	var out, texts []*group
+	told := make(map[record.ID]bool)
 	for k, gr := range groups {
-		if s := g.series[k]; s != nil && s.grows {
-			gr.series = slices.Clone(s.counts)
+		s := g.series[k]
+		if s == nil || !s.grows {
+			continue
+		}
+		gr.series = slices.Clone(s.counts)
+		if k.texts {
+			texts = append(texts, gr)
+			continue
+		}
+		out = append(out, gr)
+		for _, v := range gr.views {
+			told[v.ID] = true
+		}
+	}
+	for _, gr := range texts {
+		gr.views = slices.DeleteFunc(gr.views, func(v *record.View) bool { return told[v.ID] })
+		if len(gr.views) > 0 {
 			out = append(out, gr)
 		}
 	}
@@ -126,85 +160,4 @@ func endedOf(views []*record.View) (sum uint64) {
 		}
 	}
 	return sum
-}
-
-// growthGroups groups statements by line and text.
-func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
-	groups := make(map[growthKey]*group)
-	keys := make(map[likeness]record.Key)
-	for i := range views {
-		v := &views[i]
-		if v.Kind != record.KindStmt || v.Copy || v.Left || !v.Stack.Shared {
-			continue
-		}
-		like := likenessOf(v)
-		key, known := keys[like]
-		if !known {
-			key = c.keyOf(v)
-			keys[like] = key
-		}
-		addTo(groups, growthKey{finding: key, what: v.Query, pool: p}, v)
-	}
-	return groups
-}
-
-// dbGroups groups the DBs that were not closed by line, driver and source.
-func (c *config) dbGroups(pools []*record.Pool) map[growthKey]*group {
-	groups := make(map[growthKey]*group)
-	for _, p := range pools {
-		if p.Closed() || p.Identity == 0 || !p.Opened.Stack.Shared {
-			continue
-		}
-		v := dbView(p)
-		addTo(groups, growthKey{finding: c.keyOf(&v), what: strconv.FormatUint(p.Identity, 16)}, &v)
-	}
-	return groups
-}
-
-func addTo(groups map[growthKey]*group, k growthKey, v *record.View) {
-	g := groups[k]
-	if g == nil {
-		g = &group{key: k.finding, kind: kindOf(v)}
-		groups[k] = g
-	}
-	g.add(v)
-}
-
-// dbView makes a DB a handle like the others.
-func dbView(p *record.Pool) record.View {
-	stuck := p.Stuck()
-	return record.View{
-		Pool: p, Kind: record.KindDB, Mark: p.Opened, ID: record.PoolID(p), Age: p.Age(),
-		Lost: stuck != nil, Stuck: stuck,
-	}
-}
-
-// lostDBs groups the DBs that were found out of reach, but for those that are
-// in one of the groups already.
-func (c *config) lostDBs(pools []*record.Pool, in []*group) []*group {
-	known := make(map[record.ID]bool)
-	for _, g := range in {
-		for _, v := range g.views {
-			known[v.ID] = true
-		}
-	}
-	var lost []record.View
-	for _, p := range pools {
-		if v := dbView(p); v.Lost && !p.Closed() && !known[v.ID] {
-			lost = append(lost, v)
-		}
-	}
-	return slices.Collect(maps.Values(c.groupViews(lost)))
-}
-
-// deferred counts the statements that may have been closed. Those that were
-// open just now are not among them, or nothing would ever be seen to grow in a
-// pool whose connections are always in use.
-func deferred(views []*record.View) (n int) {
-	for _, v := range views {
-		if v.Deferred && !v.Recent {
-			n++
-		}
-	}
-	return n
 }

@@ -3,6 +3,7 @@ package tracker_test
 import (
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"testing"
 	"time"
 
@@ -77,6 +78,57 @@ func TestGrowthInBusyPool(t *testing.T) {
 				for _, s := range stmts {
 					s.Close()
 				}
+				w.done(t)
+			})
+		})
+	}
+}
+
+// TestGrowthOfManyTexts: a line that prepares another text each time is a cache,
+// until it is too many for one.
+func TestGrowthOfManyTexts(t *testing.T) {
+	twenty := func(i int) string { // of fifty are the same
+		if i%50 < 20 {
+			return "select"
+		}
+		return fmt.Sprint("select ", i)
+	}
+	for _, tt := range []struct {
+		name       string
+		each, most int // prepared between two sweeps, and altogether
+		text       func(i int) string
+		want       int // statements of the finding
+	}{
+		{"never enough", 50, 2400, func(i int) string { return fmt.Sprint("select ", i) }, 2400},
+		{"a cache that soon knows all", 100, 2000, func(i int) string { return fmt.Sprint("select ", i) }, 0},
+		{"a cache that learns slowly", 10, 900, func(i int) string { return fmt.Sprint("select ", i) }, 0},
+		{"one text among many", 50, 400, twenty, 160},
+		{"one text among very many", 50, 2400, twenty, 2400},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := watch(t)
+				var stmts []*sql.Stmt
+				for len(stmts) < tt.most {
+					for range tt.each {
+						stmts = append(stmts, must[*sql.Stmt](t)(w.Prepare(tt.text(len(stmts)))))
+					}
+					pass(5 * time.Second)
+				}
+				pass(time.Minute)
+				count := 0
+				findings := w.tracker.Snapshot().Findings
+				for _, f := range findings {
+					count += f.Count
+				}
+				if count != tt.want || len(findings) > 1 {
+					t.Errorf("%d statements in %d findings, want %d", count, len(findings), tt.want)
+				}
+				for _, s := range stmts {
+					s.Close()
+				}
+				w.Exec("update")
+				pass(time.Minute)
 				w.done(t)
 			})
 		})

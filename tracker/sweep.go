@@ -120,7 +120,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.totals.Recovered += uint64(more)
-	merge(alarms, t.growth.count(p, stmts, minStmts))
+	merge(alarms, t.growth.count(p, stmts))
 	again = t.note(alarms)
 	events = t.merge(cfg, p, alarms, reported, over, now)
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
@@ -131,7 +131,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 		for k := range all {
 			open[k.finding] = true
 		}
-		growing := t.growth.count(nil, all, minDBs)
+		growing := t.growth.count(nil, all)
 		t.dbsGrow.Store(slices.ContainsFunc(growing, func(g *group) bool { return g.lost < len(g.views) }))
 		merge(dbs, growing)
 		merge(dbs, cfg.lostDBs(pools, growing))
