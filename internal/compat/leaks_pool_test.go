@@ -16,6 +16,18 @@ import (
 // connLeaks are never proven: the pool has all its connections.
 var connLeaks = []leak{
 	{name: "conn without close", shows: "a Conn, and an error return before its Close", kind: tracker.KindConn, known: atThreshold, plant: connWithoutClose},
+	{name: "conn of a request", shows: "the same, with the context of a request, which is soon over", kind: tracker.KindConn, known: atContextEnd, plant: func(a *app) error {
+		request, end := context.WithCancel(a.ctx)
+		defer end()
+		conn, err := a.db.Conn(request) // place: conn of a request
+		if err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(request, "no such statement"); err != nil {
+			return fmt.Errorf("%w: %w", errPlanted, err)
+		}
+		return conn.Close()
+	}},
 	{name: "conn after a panic", shows: "a panic before Close, recovered further up", kind: tracker.KindConn, known: atThreshold, plant: func(a *app) (err error) {
 		defer func() {
 			if r := recover(); r != nil {

@@ -253,7 +253,8 @@ func (l leak) wantEvent(a *app, began, event time.Duration) {
 	const threshold, sweep = tracker.DefaultThreshold, 5 * time.Second
 	switch {
 	case l.locks:
-	case l.known == atThreshold && (event < threshold || event > threshold+2*sweep),
+	case l.known == atContextEnd && event > 2*sweep,
+		l.known == atThreshold && (event < threshold || event > threshold+2*sweep),
 		l.known == atNextGC && event > 4*sweep,
 		event > began:
 		a.t.Errorf("known after %v, want it at the %s", event, l.known)

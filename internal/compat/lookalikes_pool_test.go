@@ -13,6 +13,7 @@ import (
 
 var connLookalikes = []lookalike{
 	{name: "conn put to many uses", shows: "queries, statements and transactions on one Conn, all given back", listed: asOpen, run: connOfManyUses},
+	{name: "conn had in time", shows: "a Conn with a timeout that is soon over; then used with others, now and then", listed: asOpen, run: connHadInTime},
 	{name: "idle connections", shows: "connections in the pool, for an hour", listed: asIdle, run: idleConnections},
 	{name: "lifetime expiry", shows: "`SetConnMaxLifetime` closes connections, statements and all", run: lifetimeExpiry},
 	{name: "idle eviction", shows: "`SetConnMaxIdleTime` closes connections, statements and all", run: idleEviction},
@@ -88,6 +89,28 @@ func closedWhileBusy(a *app) error {
 
 // connOfManyUses holds a connection that was idle before, and gives back all
 // that it opens on it.
+// connHadInTime holds a Conn for longer than the context that it was had with.
+func connHadInTime(a *app) error {
+	timeout, cancel := context.WithTimeout(a.ctx, time.Second)
+	defer cancel()
+	conn, err := a.db.Conn(timeout) // place: conn had in time
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.PingContext(timeout); err != nil {
+		return err
+	}
+	for range 6 {
+		if err := conn.PingContext(a.ctx); err != nil {
+			return err
+		}
+		a.stays(20 * time.Second)
+		a.wantOpen(tracker.KindConn, "conn had in time")
+	}
+	return nil
+}
+
 func connOfManyUses(a *app) error {
 	if err := a.db.Ping(); err != nil {
 		return err

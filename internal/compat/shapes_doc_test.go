@@ -43,6 +43,7 @@ A line that leaks is one finding, however often it does, and names that line.
 - **next garbage collection**: nothing refers to the rows any more. It takes a sweep, a collection and another sweep: some 15 s with the default thresholds.
 - **leak profile**: no goroutine that can still run leads to the handle. It takes Go 1.27, or 1.26 built with ` + "`GOEXPERIMENT=goroutineleakprofile`" + `. The tracker asks when something is overdue, ` + "`(*Tracker).Prove`" + ` at once. Where there is no profile, the handle is *overdue* at the moment that is given second.
 - **threshold**: no activity for 30 s, unless you set another.
+- **end of its context**: the context that it was opened and used with has been over for a second; at the next sweep, so within some 10 s.
 - **exhausted pool**: nothing is overdue yet, but others wait and no connection comes back: some seconds. The pool is reported, with the lines that hold its connections.
 - **a few calls**: more and more of one line are open and none is closed.
 - **end of the scope**: the scope's end also gives back what a context can.

@@ -48,12 +48,13 @@ type leak struct {
 type moment string
 
 const (
-	atNextGC    moment = "next garbage collection"
-	atThreshold moment = "threshold"
-	afterCalls  moment = "a few calls" // it grows
-	atScopeEnd  moment = "end of the scope"
-	atAssert    moment = "assertion"
-	atExit      moment = "exit"
+	atNextGC     moment = "next garbage collection"
+	atThreshold  moment = "threshold"
+	atContextEnd moment = "end of its context"
+	afterCalls   moment = "a few calls" // it grows
+	atScopeEnd   moment = "end of the scope"
+	atAssert     moment = "assertion"
+	atExit       moment = "exit"
 )
 
 var errPlanted = errors.New("planted")
