@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"reflect"
+	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
@@ -25,7 +26,9 @@ func WrapConnector(c driver.Connector, opts ...Option) driver.Connector {
 	if o.tracker == nil {
 		return inner
 	}
-	return &connector{inner: inner, options: o, pool: o.preparePool(subject(inner))}
+	wrapped := &connector{inner: inner, options: o, pool: o.preparePool(subject(inner))}
+	wrapped.offerProbe()
+	return wrapped
 }
 
 // takeOff returns the bare connector of one that may be wrapped already, and
@@ -47,11 +50,40 @@ type connector struct {
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.options.probe != nil {
+		return c.probeConnect(ctx)
+	}
 	inner, err := c.inner.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return recordConn(inner, c.pool.Connected(ctx), c.inner), nil
+}
+
+// probeConnect is Connect for a pool whose server is to be asked.
+func (c *connector) probeConnect(ctx context.Context) (driver.Conn, error) {
+	inner, id, err := c.options.probe.Connect(ctx, c.inner)
+	if err != nil {
+		return nil, err
+	}
+	rec := c.pool.Connected(ctx)
+	rec.SetServerID(id)
+	return recordConn(inner, rec, c.inner), nil
+}
+
+// offerProbe lets the pool's server be asked over connections of the bare
+// connector, for as long as this one is there.
+func (c *connector) offerProbe() {
+	if c.options.probe == nil {
+		return
+	}
+	ref := weak.Make(c)
+	c.pool.SetProbe(c.options.probe, func() driver.Connector {
+		if c := ref.Value(); c != nil {
+			return c.inner
+		}
+		return nil
+	})
 }
 
 // recordConn returns the connection, made by from, as it is to be used.

@@ -27,6 +27,7 @@ type options struct {
 	// driverName is the name under which the driver was registered, and dsn
 	// the data source, if they are known.
 	driverName, dsn string
+	probe           record.Probe // or nil
 }
 
 // WithTracker sets the tracker that records the handles; the default is
@@ -42,6 +43,11 @@ func WithTracker(t *tracker.Tracker) Option {
 // only they are reported when their number keeps growing.
 func WithName(poolName string) Option {
 	return func(o *options) { o.name = poolName }
+}
+
+// WithProbe is for package serverview, whose Enable is what to call.
+func WithProbe(p record.Probe) Option {
+	return func(o *options) { o.probe = p }
 }
 
 func newOptions(opts []Option) options {
@@ -106,6 +112,7 @@ func openDB(inner driver.Connector, of any, o options) *sql.DB {
 	}
 	c := &connector{inner: inner, options: o, pool: o.openPool(of)}
 	c.pool.Watch(&c.anchor)
+	c.offerProbe()
 	db := sql.OpenDB(c)
 	c.pool.SetDB(uintptr(unsafe.Pointer(db)))
 	// Weak: a DB that is dropped must stay collectable.
@@ -182,6 +189,7 @@ func (w *wrapped) OpenConnector(dsn string) (driver.Connector, error) {
 	} else {
 		c.pool = c.options.preparePool(w.inner)
 	}
+	c.offerProbe()
 	return c, nil
 }
 

@@ -125,6 +125,7 @@ func (c *conn) own() *conn { return c }
 // there. Nothing is open on it yet.
 func (c *conn) moveTo(rec *record.Conn) {
 	if rec != nil {
+		rec.SetServerID(c.rec.TakeServerID())
 		c.rec.Closed()
 		c.rec = rec
 	}

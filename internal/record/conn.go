@@ -53,6 +53,8 @@ type Conn struct {
 	calls published
 	state published // flags
 
+	serverID atomic.Pointer[ServerID] // nil unless a probe learned it
+
 	// For the goroutine that records alone.
 	seq       uint64
 	fresh     bool  // no handle was opened since the acquire
@@ -233,6 +235,7 @@ func (c *Conn) tellEnd(r *report, openedAt time.Duration) {
 
 // Closed records that the physical connection is gone, and everything on it.
 func (c *Conn) Closed() {
+	c.rememberClosed()
 	c.mu.Lock()
 	if c.state.own() != 0 {
 		c.acq.terms.ended()

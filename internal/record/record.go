@@ -59,6 +59,7 @@ type Registry struct {
 	off         atomic.Bool
 	seq         atomic.Uint64
 	unlisted    atomic.Uint64
+	closedConns closedConns
 
 	mu    sync.Mutex // guards pools
 	pools map[*Pool]struct{}
