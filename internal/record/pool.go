@@ -38,7 +38,7 @@ type Pool struct {
 	db      reachedDB
 	address address
 	probing atomic.Pointer[probing] // nil unless the server is to be asked
-	guard   *Scope // the test that the pool was opened in, or nil
+	guard   *Scope                  // the test that the pool was opened in, or nil
 
 	// returns is set once a connection was seen to re-enter the pool. A
 	// wrapper of another package between database/sql and this one may keep

@@ -76,6 +76,12 @@ func TestImports(t *testing.T) {
 			foreign:  []string{goid},
 			not:      []string{"net/http", "html/template", "text/template"},
 		}, {
+			// Who looks at the server's side links no driver for it.
+			packages: []string{"driverwrap/serverview"},
+			own:      []string{"driverwrap", "driverwrap/serverview", "tracker"},
+			foreign:  []string{goid},
+			not:      []string{"net/http", "html/template", "text/template"},
+		}, {
 			packages: []string{"httpdebug"},
 			own:      []string{"httpdebug", "tracker"},
 			foreign:  []string{goid, "github.com/google/pprof/profile"},
