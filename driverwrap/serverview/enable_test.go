@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
@@ -40,36 +41,38 @@ func TestAskIDHarmsNobody(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var connects, asked, closed atomic.Int32
-			db, tr := open(t, func(ctx context.Context, call, query string) error {
-				switch {
-				case call == "connect":
-					connects.Add(1)
-				case call == "close":
-					closed.Add(1)
-				case call == "query" && strings.HasPrefix(query, "SELECT VERSION"):
-					asked.Add(1)
-					return answer(ctx)
+			synctest.Test(t, func(t *testing.T) {
+				var connects, asked, closed atomic.Int32
+				db, tr := open(t, func(ctx context.Context, call, query string) error {
+					switch {
+					case call == "connect":
+						connects.Add(1)
+					case call == "close":
+						closed.Add(1)
+					case call == "query" && strings.HasPrefix(query, "SELECT VERSION"):
+						asked.Add(1)
+						return answer(ctx)
+					}
+					return nil
+				}, AskID())
+				defer db.Close()
+				for range maxUnanswered + 2 {
+					conn, err := db.Conn(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close()
+					if err := conn.PingContext(t.Context()); err != nil {
+						t.Error(err)
+					}
 				}
-				return nil
-			}, AskID())
-			defer db.Close()
-			for range maxUnanswered + 2 {
-				conn, err := db.Conn(t.Context())
-				if err != nil {
-					t.Fatal(err)
+				if n := connects.Load(); n != 2*maxUnanswered+2 || connects.Load()-closed.Load() != maxUnanswered+2 {
+					t.Errorf("%d connects, %d closed", n, closed.Load())
 				}
-				defer conn.Close()
-				if err := conn.PingContext(t.Context()); err != nil {
-					t.Error(err)
+				if n := tr.Connections(); len(n) > 0 {
+					t.Errorf("numbers were learned: %+v", n)
 				}
-			}
-			if n := connects.Load(); n != 2*maxUnanswered+2 || connects.Load()-closed.Load() != maxUnanswered+2 {
-				t.Errorf("%d connects, %d closed", n, closed.Load())
-			}
-			if n := tr.Connections(); len(n) > 0 {
-				t.Errorf("numbers were learned: %+v", n)
-			}
+			})
 		})
 	}
 }

@@ -94,7 +94,7 @@ func (l *look) judge(out *Server, mine connections) {
 		}
 		s := l.join(c, l.user)
 		switch {
-		case s == nil && len(c.Findings) > 0 && !l.partial:
+		case s == nil && len(c.Findings) > 0 && l.wouldShow(c.ID):
 			s = &Session{ID: c.ID, State: StateGone, Kill: l.kill(c.ID)}
 			s.Conn = connOf(c)
 			out.Sessions = append(out.Sessions, *s)
@@ -139,6 +139,13 @@ func (l *look) judge(out *Server, mine connections) {
 		l.notice(fmt.Sprintf("%d connections of the pool are on another server than the one that answered", mine.elsewhere), "")
 	}
 	out.Notices = l.notices
+}
+
+// wouldShow reports whether a connection of the pools that isn't among the
+// sessions can't be on the server.
+func (l *look) wouldShow(id uint64) bool {
+	s := l.sessions[id]
+	return l.shared && !l.partial && (s == nil || s.State != StateHidden)
 }
 
 func keys(m map[uint64]bool) (out []uint64) {

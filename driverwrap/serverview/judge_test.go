@@ -106,15 +106,23 @@ func TestJoin(t *testing.T) {
 func TestGone(t *testing.T) {
 	inUse := tracker.Connection{ID: 7, Since: time.Now(), Pool: "shop", Findings: []tracker.Finding{{Kind: tracker.KindTx}}}
 	idle := tracker.Connection{ID: 8, Since: time.Now(), Pool: "shop"}
-	for _, partial := range []bool{false, true} {
+	for why, change := range map[string]func(*look){
+		"":                func(*look) {},
+		"partial":         func(l *look) { l.partial = true },
+		"another account": func(l *look) { l.shared = false },
+		"hidden": func(l *look) {
+			l.uptime = 0 // nothing tells whose it is
+			l.sessions[7] = &Session{ID: 7, User: "app", State: StateHidden}
+		},
+	} {
 		l := newLook(1)
-		l.partial = partial
+		change(l)
 		var out Server
 		l.judge(&out, connections{own: []tracker.Connection{inUse, idle}, elsewhere: 3})
-		if out.Open != 2 || out.InUse != 1 || (len(out.Sessions) == 1) == partial {
-			t.Errorf("partial %v: %+v", partial, out)
+		if out.Open != 2 || out.InUse != 1 || (len(out.Sessions) == 1) != (why == "") {
+			t.Errorf("%q: %+v", why, out)
 		}
-		if !partial && (out.Sessions[0].State != StateGone || strings.Contains(out.String(), "to end it")) {
+		if why == "" && (out.Sessions[0].State != StateGone || strings.Contains(out.String(), "to end it")) {
 			t.Errorf("the view is\n%s", out)
 		}
 		if len(out.Notices) != 1 || !strings.Contains(out.Notices[0].What, "3 connections of the pool are on another server") {
