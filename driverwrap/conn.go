@@ -54,7 +54,7 @@ func wrapConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver
 
 // Unwrap returns the driver's own connection. Nobody sees what is done with it.
 func (c *conn) Unwrap() driver.Conn {
-	c.rec.Settled(session.All)
+	c.rec.Unseen()
 	return c.inner
 }
 

@@ -21,7 +21,7 @@ var sessionMutations = []mutation{
 	if false {`},
 	{"transaction in a transaction not told", "tx.go", `c.rec.Settled(session.Tx | session.Tables)`, `c.rec.Settled(0 * session.Tx)`},
 	{"dialect not told by the name of the driver", "session.go", `return session.DialectOf(c.rec.Driver())`, `return session.Unknown`},
-	{"use by others not told", "conn.go", `	c.rec.Settled(session.All)
+	{"use by others not told", "conn.go", `	c.rec.Unseen()
 	return c.inner`, `	_ = session.All
 	return c.inner`},
 }

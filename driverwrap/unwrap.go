@@ -127,6 +127,7 @@ func (c *conn) moveTo(rec *record.Conn) {
 	if rec != nil {
 		rec.SetServerID(c.rec.TakeServerID())
 		c.rec.Closed()
+		rec.Wrapped()
 		c.rec = rec
 	}
 }

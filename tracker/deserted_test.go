@@ -3,10 +3,12 @@ package tracker_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -83,6 +85,62 @@ func TestDeserted(t *testing.T) {
 			exec(t, ctx, conn)
 			return conn.Close
 		}, ""},
+		{"a connection that is used in between with another", func(t *testing.T, db *sql.DB, r request) func() error {
+			conn := must[*sql.Conn](t)(db.Conn(r))
+			exec(t, r, conn)
+			exec(t, ctx, conn)
+			exec(t, r, conn)
+			r.end()
+			return conn.Close
+		}, ""},
+		{"a connection that may be used behind the wrapper's back", func(t *testing.T, db *sql.DB, r request) func() error {
+			conn := must[*sql.Conn](t)(db.Conn(r))
+			exec(t, r, conn)
+			err := conn.Raw(func(driverConn any) error {
+				driverwrap.Unwrap(driverConn)
+				return nil
+			})
+			r.end()
+			return func() error { return errors.Join(err, conn.Close()) }
+		}, ""},
+		{"a connection that a lock was taken on", func(t *testing.T, db *sql.DB, r request) func() error {
+			conn := must[*sql.Conn](t)(db.Conn(r))
+			must[sql.Result](t)(conn.ExecContext(r, "SELECT pg_advisory_lock(1)"))
+			r.end()
+			return func() error {
+				_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock(1)")
+				return errors.Join(err, conn.Close())
+			}
+		}, ""},
+		{"a connection whose lock was released", func(t *testing.T, db *sql.DB, r request) func() error {
+			conn := must[*sql.Conn](t)(db.Conn(r))
+			must[sql.Result](t)(conn.ExecContext(r, "SELECT pg_advisory_lock(1)"))
+			must[sql.Result](t)(conn.ExecContext(r, "SELECT pg_advisory_unlock(1)"))
+			r.end()
+			return conn.Close
+		}, "conn"},
+		{"a connection that the pool opened by itself", func(t *testing.T, db *sql.DB, r request) func() error {
+			db.SetMaxOpenConns(1)
+			db.SetConnMaxLifetime(time.Millisecond)
+			tx := must[*sql.Tx](t)(db.Begin())
+			got := make(chan *sql.Conn)
+			go func() {
+				conn, err := db.Conn(ctx) // waits, and gets a new one
+				if err != nil {
+					t.Error(err)
+				}
+				got <- conn
+			}()
+			pass(time.Second)
+			if err := tx.Rollback(); err != nil {
+				t.Error(err)
+			}
+			conn := <-got
+			exec(t, r, conn)
+			exec(t, r, conn)
+			r.end()
+			return conn.Close
+		}, ""},
 		{"a connection that is held on purpose", func(t *testing.T, db *sql.DB, r request) func() error {
 			kept := tracker.LongLived(r, "listens")
 			conn := must[*sql.Conn](t)(db.Conn(kept))
@@ -117,7 +175,7 @@ func TestDeserted(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				w := watch(t)
+				w := watchPostgres(t)
 				inner, end := context.WithCancel(ctx)
 				giveBack := tt.hold(t, w.DB, request{inner, end})
 				pass(7 * time.Second) // a sweep, and one a second later

@@ -108,9 +108,21 @@ func TestWrapperThatLosesIsValid(t *testing.T) {
 		for range 5 {
 			must[sql.Result](t)(db.Exec("insert"))
 			pass(time.Minute)
+			request, end := context.WithCancel(ctx)
+			conn := must[*sql.Conn](t)(db.Conn(request))
+			must[sql.Result](t)(conn.ExecContext(request, "insert"))
+			end()
+			conn.Close()
+			pass(time.Minute)
 		}
 		w.events.expect(t)
 		w.tracker.AssertNoLeaks(t)
+		conn := must[*sql.Conn](t)(db.Conn(ctx))
+		tx := must[*sql.Tx](t)(conn.BeginTx(ctx, nil))
+		pass(time.Minute)
+		w.events.expect(t, "overdue conn×1") // who has a Tx has its Conn
+		tx.Rollback()
+		conn.Close()
 		db.Close()
 		w.Close()
 	})

@@ -31,6 +31,9 @@ type Origin struct {
 	// Conn is set for calls that get a Conn or are made on one: the
 	// application holds the connection.
 	Conn bool
+	// Wrapped is set if functions of another package, a wrapper's, were called
+	// between database/sql and this module.
+	Wrapped bool
 }
 
 // OpensStmt reports whether a statement that is prepared is one of the
@@ -52,7 +55,9 @@ func originOf(frames []Frame) Origin {
 			break
 		}
 	}
-	return parseOrigin(strings.TrimPrefix(last, sqlPackage+"."))
+	o := parseOrigin(strings.TrimPrefix(last, sqlPackage+"."))
+	o.Wrapped = last != "" && frames[0].Package() != sqlPackage
+	return o
 }
 
 // parseOrigin reads a function of database/sql, e.g. "(*DB).QueryContext".

@@ -73,6 +73,10 @@ type Conn struct {
 
 	mu sync.Mutex // guards the rest against readers
 
+	// wrapped is set if a wrapper of another package is outside of this one: it
+	// may keep to itself when the connection is released.
+	wrapped bool
+
 	// What the last sweep saw: the value of calls, and since when. The sweep
 	// that finds a change takes itself for its time, so that idle times are
 	// never too long, and too short by one interval at most. activeAt is also
@@ -125,6 +129,13 @@ func newConn(p *Pool) *Conn {
 	return c
 }
 
+// Wrapped records that a wrapper of another package is outside of this one.
+func (c *Conn) Wrapped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrapped = true
+}
+
 // Acquired records that the connection left the pool for the calling
 // goroutine.
 func (c *Conn) Acquired(ctx context.Context) {
@@ -173,7 +184,7 @@ func (c *Conn) begin() {
 	c.fresh, c.firstUsed = true, false
 	c.acq.terms.opened()
 	state := uint64(inUse)
-	if c.ends && c.acq.Stack.Origin.Conn {
+	if c.ends && c.acq.Stack.Origin.Method == callstack.MethodConn { // with its context, not one of a use
 		state |= watched
 		c.bind.begin()
 	}
@@ -194,6 +205,9 @@ func (c *Conn) Released() {
 
 func (c *Conn) release() {
 	c.acq.terms.ended()
+	if c.state.own()&watched != 0 {
+		c.bind.end()
+	}
 	if c.acq.Stack.Origin.Conn && c.takesHeld(c.acq.Stack) {
 		c.takeHeld(c.acq.Stack, c.acq.At)
 	}

@@ -116,45 +116,64 @@ func (l *looker) sweepEnd(e *contextEnd) {
 
 // deserted reports whether the handle's context is over, and nobody has used it
 // since. Of rows and transactions that is rare: database/sql ends them, unless
-// something is in its way.
+// something is in its way. A lock is taken on a Conn to be held for longer than
+// it may take to get it.
 func (l *looker) deserted(v *View) bool {
-	return v.LongLived == "" && v.ContextOver >= contextGrace && v.Idle >= contextGrace
+	return v.LongLived == "" && v.ContextOver >= contextGrace && v.Idle >= contextGrace &&
+		(v.Kind != KindConn || !l.conn.locks())
 }
+
+// bound reports whether the acquire is that of a Conn which is used in its
+// context only.
+func (l *looker) bound() bool { return l.state&watched != 0 && l.conn.bind.bound() }
 
 // binding tells whether a Conn is used with the context that it was had with,
 // and no other. One that was had in time and then used with other contexts is
 // meant to outlive the first.
 type binding struct {
-	// last is the channel of the context that was last used since a sweep.
-	last atomic.Pointer[channel]
+	// used is the channel of the context that was used since a sweep.
+	used atomic.Pointer[channel]
 	// same and other are set by sweeps: what they saw of the acquire.
 	same, other bool
 }
 
 // use is for the goroutine that uses the Conn.
 func (b *binding) use(ctx context.Context) {
-	c := &unending
+	c := &another
 	if done := doneOf(ctx); done != nil {
 		c = pointerOf(done)
 	}
-	b.last.Store(c)
+	switch b.used.Load() {
+	case c, &another:
+	case nil:
+		b.used.Store(c)
+	default:
+		b.used.Store(&another)
+	}
 }
 
-// unending stands for the channel of a context that never ends.
-var unending channel
+// lost is for who uses the Conn in ways that aren't seen.
+func (b *binding) lost() { b.used.Store(&another) }
+
+// another stands for the channels of contexts that differ, of those that never
+// end, and of none.
+var another channel
 
 // begin is for the goroutine that acquires the connection.
 func (b *binding) begin() {
-	if b.same || b.other || b.last.Load() != nil {
-		b.last.Store(nil)
+	if b.same || b.other || b.used.Load() != nil {
+		b.used.Store(nil)
 		b.same, b.other = false, false
 	}
 }
 
+// end lets go of the channel.
+func (b *binding) end() { b.used.Store(nil) }
+
 // sweep must come before that of the acquire's end, which may let go of the
 // channel.
 func (b *binding) sweep(e *contextEnd) {
-	switch used := b.last.Swap(nil); {
+	switch used := b.used.Swap(nil); {
 	case used == nil:
 	case used == e.channel():
 		b.same = true

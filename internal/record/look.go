@@ -132,7 +132,7 @@ func (l *looker) complete(v *View) {
 		v.Idle = max(0, l.now-max(l.activeAt, v.At))
 	}
 	v.Busy, v.Calls = Op(l.calls&0xff), l.calls
-	if v.end.over > 0 && (v.Kind != KindConn || l.state&watched != 0 && l.conn.bind.bound()) {
+	if v.end.over > 0 && (v.Kind != KindConn || l.bound()) {
 		v.ContextOver = max(0, l.now-v.end.over)
 	}
 }
@@ -152,19 +152,20 @@ func (l *looker) look(c *Conn) {
 	l.n.Moves.add(c, l.state)
 	l.readActivity()
 	root := -1
+	var buf [8]*Handle
+	open := buf[:0]
 	if l.state&inUse != 0 {
 		l.n.InUse++
-		var buf [8]*Handle
 		if l.sweep {
 			l.sweepContexts()
 		}
-		open := c.openHandles(buf[:0], l.state)
+		open = c.openHandles(open, l.state)
 		l.collect(open)
 		root = l.roots(open)
 	} else {
 		l.n.Idle++
 	}
-	if root >= 0 && l.views[root].Kind == KindConn && c.maybeReturned(&l.views[root]) {
+	if root >= 0 && l.views[root].Kind == KindConn && c.maybeReturned(&l.views[root], len(open)) {
 		l.views, root = slices.Delete(l.views, root, root+1), -1
 	}
 	for _, h := range c.stmts {
@@ -225,9 +226,10 @@ func (l *looker) stmt(h *Handle, root int) {
 	v.Recent = l.state&inUse != 0 && h.seq < l.conn.acq.seq && l.now-l.conn.acq.At < l.conn.pool.reg.interval()
 }
 
-// maybeReturned reports whether a connection that counts as in use may be back
-// in the pool: the one call that acquired it is over, and nobody tells when
-// connections are released. root is what holds it.
-func (c *Conn) maybeReturned(root *View) bool {
-	return !c.pool.returns.Load() && !c.acq.Stack.Origin.Conn && root.Busy == OpNone
+// maybeReturned reports whether a connection that counts as in use, with nothing
+// open on it, may be back in the pool: the one call that acquired it is over, or
+// the Conn may be closed, and nobody tells when connections are released. root
+// is what holds it.
+func (c *Conn) maybeReturned(root *View, open int) bool {
+	return !c.pool.returns.Load() && open == 0 && (c.wrapped || !c.acq.Stack.Origin.Conn) && root.Busy == OpNone
 }

@@ -152,6 +152,7 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	p.learnDB()
 	c := newConn(p)
 	c.fill(p.terms(ctx), doneOf(ctx))
+	c.wrapped = c.acq.Stack.Origin.Wrapped
 	if c.acq.Stack.Origin.Method != callstack.MethodOpener {
 		c.begin()
 	}

@@ -165,7 +165,7 @@ func (c *Conn) rootOf(s *Scope, open []*Handle, calls uint64, policy Policy) (ro
 	case own && (c.acq.Stack.Origin.Conn || len(open) == 0):
 		v = c.acq.view(policy)
 		v.Busy = Op(calls & 0xff)
-		if c.maybeReturned(&v) {
+		if c.maybeReturned(&v, len(open)) {
 			return nil, nil
 		}
 		outer = nil

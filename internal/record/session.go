@@ -146,6 +146,12 @@ func (c *Conn) Settled(what session.Aspect) {
 	c.setSessionLocked(s)
 }
 
+// Unseen records that the connection may be used in ways that nobody sees.
+func (c *Conn) Unseen() {
+	c.Settled(session.All)
+	c.bind.lost()
+}
+
 // settleCall records what the driver call in progress ends, if it is that of a
 // transaction.
 func (c *Conn) settleCall() {

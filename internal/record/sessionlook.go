@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/session"
@@ -58,6 +59,14 @@ func (l *looker) sessions() {
 		v.Overdue = v.LongLived == "" && (long || taken || left.key != "")
 		l.n.Sessions++
 	})
+}
+
+// locks reports whether a statement took a lock on the connection, or listens,
+// as far as that is checked.
+func (c *Conn) locks() bool {
+	const holding = session.Tables | session.Lock | session.TryLock | session.Listen
+	s := c.session.Load()
+	return s != nil && slices.ContainsFunc(s.marks, func(l *leftBehind) bool { return l.what&holding != 0 })
 }
 
 // sweepSession looks for contexts that are over.
