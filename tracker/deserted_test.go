@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/tracker"
@@ -221,5 +223,32 @@ func TestDesertedRows(t *testing.T) {
 	})
 	rows.Next()
 	rows.Close()
+	w.done(t)
+}
+
+// TestChannelIsLetGo: a channel in sight of the records would keep whoever waits
+// for it from being proven stuck.
+func TestChannelIsLetGo(t *testing.T) {
+	w := watch(t, tracker.WithKindThreshold(tracker.KindTx, time.Second)) // for frequent sweeps
+	gone := make(chan struct{})
+	func() {
+		request, end := context.WithCancel(ctx)
+		done := request.Done()
+		runtime.AddCleanup(*(**byte)(unsafe.Pointer(&done)), func(gone chan struct{}) { close(gone) }, gone)
+		conn := must[*sql.Conn](t)(w.Conn(request))
+		must[sql.Result](t)(conn.ExecContext(request, "insert"))
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		end()
+	}()
+	eventually(t, "the channel of a Conn's context is collected", func() bool {
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	})
 	w.done(t)
 }
