@@ -107,7 +107,14 @@ func field(v reflect.Value, names ...string) reflect.Value {
 		if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
 			return reflect.Value{}
 		}
-		v = v.FieldByName(name)
+		at, ok := v.Type().FieldByName(name)
+		if !ok {
+			return reflect.Value{}
+		}
+		var err error
+		if v, err = v.FieldByIndexErr(at.Index); err != nil { // in what is nil
+			return reflect.Value{}
+		}
 	}
 	return v
 }

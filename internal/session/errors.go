@@ -34,8 +34,12 @@ func sqlState(err error) string {
 		if v.Kind() != reflect.Struct {
 			continue
 		}
-		f := v.FieldByName("SQLState")
-		if !f.IsValid() || f.Type() != reflect.TypeFor[[5]byte]() {
+		at, ok := v.Type().FieldByName("SQLState")
+		if !ok || at.Type != reflect.TypeFor[[5]byte]() {
+			continue
+		}
+		f, nilInside := v.FieldByIndexErr(at.Index)
+		if nilInside != nil {
 			continue
 		}
 		text := make([]byte, f.Len())
