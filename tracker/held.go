@@ -81,7 +81,7 @@ func usual(k Kind, h HeldTimes, l record.Limit) string {
 		switch do := enough(within); {
 		case s.share < 0.99:
 		case within >= l.Threshold:
-			said += fmt.Sprintf(", which raises false alarms: tracker.WithSiteThreshold can make it %s", words.Duration(do))
+			said += fmt.Sprintf(", which raises false alarms if they are idle for as long: tracker.WithSiteThreshold can make it %s", words.Duration(do))
 		case 10*do <= l.Threshold:
 			said += fmt.Sprintf(", %s would do: tracker.WithSiteThreshold", words.Duration(do))
 		}

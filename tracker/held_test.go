@@ -41,7 +41,7 @@ func TestHeldTimes(t *testing.T) {
 		{"a line that takes its time", "rows", 101, 5 * time.Second, 0, 30 * time.Second,
 			"99 % of rows from this line are given back within 6.2s; the threshold is 30s"},
 		{"a threshold that is too short", "rows", 101, 12 * time.Second, 0, 10 * time.Second,
-			"99 % of rows from this line are given back within 12s; the threshold is 10s, which raises false alarms: tracker.WithSiteThreshold can make it 2m"},
+			"99 % of rows from this line are given back within 12s; the threshold is 10s, which raises false alarms if they are idle for as long: tracker.WithSiteThreshold can make it 2m"},
 		{"no threshold", "tx", 101, time.Millisecond, 0, 0,
 			"99 % of transactions from this line are given back within 1ms"},
 		{"inside of another", "rows of a transaction", 101, time.Millisecond, 0, 30 * time.Second,
