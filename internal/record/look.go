@@ -23,6 +23,7 @@ func (p *Pool) Sweep(policy Policy, wanted func(*View) bool) ([]View, Counts) {
 // look is Look for what is wanted; nil means everything.
 func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View, Counts) {
 	now, shared := p.clock.now()
+	last := time.Duration(p.lastTick.Load())
 	var paused time.Duration
 	switch {
 	case !shared:
@@ -35,7 +36,7 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 	}
 	conns, moves := p.present()
 	l := looker{
-		n: Counts{Moves: moves}, now: now, paused: paused, policy: policy,
+		n: Counts{Moves: moves}, now: now, last: last, paused: paused, policy: policy,
 		sweep: sweep, maxAged: maxAged, alone: p.isAlone(len(conns)),
 	}
 	if wanted == nil {
@@ -85,6 +86,7 @@ func (c *Conn) stopReading() {
 // looker looks at connections, one after the other.
 type looker struct {
 	now, paused time.Duration
+	last        time.Duration // when the last sweep was
 	policy      Policy
 	sweep       bool
 	alone       bool // the pool has one connection
