@@ -121,6 +121,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	defer c.rec.Leave()
 	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err
 	}
 	return c.wrapStmt(ctx, inner, query), nil
@@ -174,6 +175,9 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	c.rec.Use(ctx, record.OpExec)
 	defer c.rec.Leave()
 	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if err != nil {
+		refused(c.rec, err)
+	}
 	if !session.Everyday(query) || c.rec.Dirty() {
 		c.ran(ctx, query, err)
 	}
@@ -188,6 +192,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 		c.ran(ctx, query, err)
 	}
 	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows(ctx, inner, query), nil

@@ -8,6 +8,7 @@ import (
 	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/servererr"
 )
 
 // WrapConnector wraps a connector, for libraries that call [sql.OpenDB]
@@ -55,6 +56,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	inner, err := c.inner.Connect(ctx)
 	if err != nil {
+		if r, ok := servererr.Of(err); ok {
+			c.pool.Refused(r)
+		}
 		return nil, err
 	}
 	return recordConn(inner, c.pool.Connected(ctx), c.inner), nil

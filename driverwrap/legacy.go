@@ -66,6 +66,9 @@ func (c *conn) legacyExec(query string, args []driver.Value) (driver.Result, err
 	c.rec.Use(context.Background(), record.OpExec)
 	defer c.rec.Leave()
 	result, err := e.Exec(query, args)
+	if err != nil {
+		refused(c.rec, err)
+	}
 	if !session.Everyday(query) || c.rec.Dirty() {
 		c.ran(context.Background(), query, err)
 	}
@@ -84,6 +87,7 @@ func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, erro
 		c.ran(context.Background(), query, err)
 	}
 	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows(context.Background(), inner, query), nil

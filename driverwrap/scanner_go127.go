@@ -4,6 +4,7 @@ package driverwrap
 
 import (
 	"database/sql/driver"
+	"io"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
@@ -28,6 +29,9 @@ func (r *scannerRows) NextRow() error {
 	r.Enter(record.OpNext)
 	defer r.Leave()
 	err := r.scanner.NextRow()
+	if err != nil && err != io.EOF {
+		refused(&r.Anchor, err)
+	}
 	if err != nil && r.Dirty() {
 		r.Failed(err)
 	}

@@ -24,6 +24,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	defer c.rec.Leave()
 	inner, err := c.begin(ctx, opts)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err
 	}
 	c.rec.Settled(session.Tx | session.Tables) // what was begun by text is in it, or over
@@ -69,7 +70,11 @@ type tx struct {
 func (t *tx) Commit() error {
 	t.Enter(record.OpCommit)
 	defer t.Closed()
-	return t.inner.Commit()
+	err := t.inner.Commit()
+	if err != nil {
+		refused(&t.Anchor, err) // SQLite: while others read
+	}
+	return err
 }
 
 func (t *tx) Rollback() error {

@@ -32,11 +32,19 @@ const (
 	EventExhausted
 	EventExhaustedOngoing
 	EventExhaustedEnd
+	// EventRefused and the next two are about calls that a database refused:
+	// see [Refusal]. This one comes once, EventRefusedOngoing like
+	// EventOngoing, if there were more meanwhile, and EventRefusedEnd when none
+	// was refused for a minute.
+	EventRefused
+	EventRefusedOngoing
+	EventRefusedEnd
 )
 
 var eventNames = [...]string{
 	"overdue", "leaked", "ongoing", "recovered", "ended", "scope_end",
 	"exhausted", "exhausted_ongoing", "exhausted_end",
+	"refused", "refused_ongoing", "refused_end",
 }
 
 // String returns the event's name in lower case.
@@ -45,15 +53,17 @@ func (k EventKind) String() string { return name(eventNames[:], uint8(k), "Event
 // MarshalText writes the event's name.
 func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Event is a change of one finding or, if Exhausted is set, of one pool.
+// Event is a change of one finding or, if Exhausted or Refused is set, of one
+// pool.
 type Event struct {
 	Kind EventKind
 	At   time.Time
-	// Finding is empty if Exhausted is set, and only then: for the kinds
-	// whose names begin with EventExhausted.
+	// Finding is empty if Exhausted or Refused is set, and only then: for the
+	// kinds whose names begin with EventExhausted, or with EventRefused.
 	Finding   Finding
 	Exhausted *Exhaustion
-	// Since is when the finding, or the exhaustion, was first reported.
+	Refused   *Refusal
+	// Since is when the finding, or what else it is about, was first reported.
 	Since time.Time
 	// Held is set for EventRecovered: the longest time that a handle of the
 	// finding was open.

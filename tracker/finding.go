@@ -124,6 +124,9 @@ type Snapshot struct {
 	// Open are the handles in use within their thresholds, grouped the same
 	// way. They are no cause for alarm.
 	Open []Finding
+	// Refusals are calls that a database refused, the latest trouble first; at
+	// most 50, of which some may be over.
+	Refusals []Refusal
 	// Ended are findings that are over, the latest first; at most 100.
 	Ended  []Ended
 	Totals Totals

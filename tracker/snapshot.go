@@ -46,6 +46,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		}
 	}
 	groups := cfg.groupViews(alarms)
+	s.Refusals = cfg.refusals(t.reg.Refusals())
 	t.mu.Lock()
 	s.Ended = t.justEnded()
 	growing := t.growth.growing(mayGrow)

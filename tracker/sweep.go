@@ -105,6 +105,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 		views, counts = p.Sweep(cfg.policy, concernsSweep)
 	}
 	crowded, calming := t.crowded(cfg, p, counts, now)
+	refused := t.refused(cfg, p, now)
 	over, more := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
@@ -137,7 +138,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 		merge(dbs, cfg.lostDBs(pools, growing))
 		events = append(events, t.merge(cfg, nil, dbs, open, nil, now)...)
 	}
-	events = append(events, crowded...)
+	events = append(append(events, crowded...), refused...)
 	return events, again || calming || t.waiting(now)
 }
 

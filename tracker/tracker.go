@@ -10,7 +10,8 @@
 // the end of the test or the program.
 //
 // A pool is exhausted ([Exhaustion]) when all connections that its limit allows
-// are in use, none has come back for a second, and somebody waits.
+// are in use, none has come back for a second, and somebody waits. A [Refusal] is
+// the same from the database's side: its errors say that something has run out.
 // [(*Tracker).SelfTest] proves that a leak would be seen.
 //
 // What a statement leaves behind on a connection that goes back to its pool, such
@@ -54,6 +55,7 @@ type Tracker struct {
 	totals Totals
 	// episodes are of the pools that are exhausted, or were a moment ago.
 	episodes map[*record.Pool]*episode
+	refusals map[uint64]*refusing            // by the refusal's ID
 	strays   map[*record.Scope][]record.View // what scopes of guarded tests left
 }
 
@@ -69,7 +71,7 @@ func New(opts ...Option) (*Tracker, error) {
 func newTracker(c *config) *Tracker {
 	t := &Tracker{
 		started: time.Now(), active: make(map[record.Key]*active), strays: make(map[*record.Scope][]record.View),
-		episodes: make(map[*record.Pool]*episode),
+		episodes: make(map[*record.Pool]*episode), refusals: make(map[uint64]*refusing),
 	}
 	t.cfg.Store(c)
 	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() }, t.labels)

@@ -6,7 +6,8 @@
 // not at a context. A query on a DB takes no lock; whatever does takes that of
 // its one connection, which database/sql uses from one goroutine at a time.
 //
-// Locks are taken in this order: Registry.mu, Pool.mu, Conn.mu, Pool.endMu.
+// Locks are taken in this order: Registry.mu, Pool.mu, Conn.mu, Pool.endMu. None
+// is taken while refusals.mu is held.
 package record
 
 import (
@@ -60,6 +61,7 @@ type Registry struct {
 	seq         atomic.Uint64
 	unlisted    atomic.Uint64
 	closedConns closedConns
+	refusals    refusals
 
 	mu    sync.Mutex // guards pools
 	pools map[*Pool]struct{}

@@ -58,10 +58,10 @@ func (p *Pool) sweepOnce() (again bool) {
 	return !p.reg.Off() && (again || p.hasWork())
 }
 
-// hasWork reports whether an end is to be told, or a connection needs to be
-// looked at again.
+// hasWork reports whether an end, or a refusal, is to be told, or a connection
+// needs to be looked at again.
 func (p *Pool) hasWork() bool {
-	if p.untold() {
+	if p.untold() || len(p.Refusals()) > 0 {
 		return true
 	}
 	now := p.now()
