@@ -29,6 +29,7 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		Findings:       convert(s.Findings, b.finding),
 		Open:           convert(s.Open, b.finding),
 		Ended:          convert(s.Ended, b.ended),
+		Refusals:       convert(s.Refusals, refusal),
 		Totals:         Totals(s.Totals),
 		Thresholds:     map[string]float64{},
 		SiteThresholds: convert(s.SiteThresholds, siteThreshold),

@@ -47,6 +47,9 @@ func (d Document) Verdict() (out []string) {
 			}
 		}
 	}
+	for _, r := range d.Refused() {
+		say("%s", r.verdict())
+	}
 	for _, f := range d.Findings {
 		say("%s, opened at %s: %s.", upper(f.Headline()), f.Site.Short(), f.Reason)
 	}

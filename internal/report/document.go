@@ -31,6 +31,8 @@ type Document struct {
 	Findings []Finding `json:"findings"`
 	Open     []Finding `json:"open"`
 	Ended    []Ended   `json:"ended"`
+	// Refusals are calls that a database refused, the latest trouble first.
+	Refusals []Refusal `json:"refusals,omitempty"`
 	// Totals count since Since, whatever the filter.
 	Totals Totals `json:"totals"`
 	// Thresholds are in seconds, by kind; 0 means never overdue.

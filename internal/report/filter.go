@@ -119,12 +119,13 @@ func (f Filter) Values() url.Values {
 }
 
 // Apply returns the part of a snapshot that the filter lets through. Pools are
-// narrowed by name only; totals and thresholds stay those of the tracker.
+// narrowed by name only, and so are refusals; totals and thresholds stay those of the tracker.
 func (f Filter) Apply(s tracker.Snapshot) tracker.Snapshot {
 	if f == (Filter{}) {
 		return s
 	}
 	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return f.ofPool(p.Name) })
+	s.Refusals = keep(s.Refusals, func(r *tracker.Refusal) bool { return f.ofPool(r.Pool) })
 	s.Findings = keep(s.Findings, f.match)
 	s.Open = keep(s.Open, f.match)
 	s.Ended = keep(s.Ended, func(e *tracker.Ended) bool { return f.match(&e.Finding) })

@@ -86,8 +86,8 @@ func TestKindsAndStates(t *testing.T) {
 func TestFilterByShownName(t *testing.T) {
 	s := reporttest.Hostile()
 	for _, name := range []string{s.Pools[1].Name, report.Clean(s.Pools[1].Name)} {
-		if got := (report.Filter{Pool: name}).Apply(s); len(got.Pools) != 1 || len(got.Open) != 1 {
-			t.Errorf("pool=%q: %d pools, %d handles; want one of each", name, len(got.Pools), len(got.Open))
+		if got := (report.Filter{Pool: name}).Apply(s); len(got.Pools) != 1 || len(got.Open) != 1 || len(got.Refusals) != 1 {
+			t.Errorf("pool=%q: %d pools, %d handles, %d refusals; want one of each", name, len(got.Pools), len(got.Open), len(got.Refusals))
 		}
 	}
 }

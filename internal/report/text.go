@@ -21,6 +21,7 @@ func WriteText(w io.Writer, d Document) error {
 	var b bytes.Buffer
 	writeHead(&b, d)
 	writeExhausted(&b, d)
+	writeRefused(&b, d)
 	writeFindings(&b, d)
 	writePools(&b, d)
 	writeOpen(&b, d)

@@ -40,6 +40,23 @@
 //	reason    what is known, in words
 //	advice    what to do; absent if it isn't known
 //
+// So have lines about calls that the database refused, because it had no more
+// connections or statements, or was locked:
+//
+//	event     refused, refused_ongoing or refused_end
+//	pool      the name of the pools
+//	what      connections, statements or lock
+//	code      the database's own, e.g. "MySQL 1040"
+//	count     how many calls were refused
+//	for_s     seconds from the first of them to the last
+//	dbs       how many DBs of the same data source had connections
+//	in_use    these connections
+//	idle
+//	holders   what they held, the most first; absent if they held nothing:
+//	          "97 idle connections of 97 db at main.open main.go:31; …"
+//	reason    what is known, in words
+//	advice    what to do
+//
 // SQL text is not logged.
 package leaklog
 
@@ -84,7 +101,7 @@ func zerologLevel(k tracker.EventKind) zerolog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return zerolog.ErrorLevel
-	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd:
+	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd, tracker.EventRefusedEnd:
 		return zerolog.InfoLevel
 	}
 	return zerolog.WarnLevel
@@ -94,7 +111,7 @@ func slogLevel(k tracker.EventKind) slog.Level {
 	switch k {
 	case tracker.EventLeaked:
 		return slog.LevelError
-	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd:
+	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd, tracker.EventRefusedEnd:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -121,6 +138,12 @@ func message(e tracker.Event) string {
 		return "database pool still exhausted"
 	case tracker.EventExhaustedEnd:
 		return "database pool no longer exhausted"
+	case tracker.EventRefused:
+		return "database refuses calls"
+	case tracker.EventRefusedOngoing:
+		return "database still refuses calls"
+	case tracker.EventRefusedEnd:
+		return "database no longer refuses calls"
 	}
 	return "database handle overdue"
 }
@@ -143,8 +166,11 @@ type field struct {
 }
 
 func fields(e tracker.Event) []field {
-	if e.Exhausted != nil {
+	switch {
+	case e.Exhausted != nil:
 		return exhaustedFields(e.Kind, e.Exhausted)
+	case e.Refused != nil:
+		return refusedFields(e.Kind, e.Refused)
 	}
 	f := e.Finding
 	out := []field{

@@ -90,6 +90,10 @@ func TestLevels(t *testing.T) {
 		tracker.EventExhausted:        {"warn", "WARN"},
 		tracker.EventExhaustedOngoing: {"warn", "WARN"},
 		tracker.EventExhaustedEnd:     {"info", "INFO"},
+
+		tracker.EventRefused:        {"warn", "WARN"},
+		tracker.EventRefusedOngoing: {"warn", "WARN"},
+		tracker.EventRefusedEnd:     {"info", "INFO"},
 	} {
 		var zero, structured bytes.Buffer
 		e := tracker.Event{Kind: kind, Finding: tracker.Finding{State: tracker.StateLeaked, Proof: tracker.ProofUnreachable}}

@@ -50,6 +50,7 @@ func Snapshot() tracker.Snapshot {
 		Pools:    pools(),
 		Findings: findings(),
 		Open:     openHandles(),
+		Refusals: refusals(),
 		Ended: []tracker.Ended{{
 			Finding: tracker.Finding{
 				ID: "e1", Kind: tracker.KindTx, State: tracker.StateRecovered, Pool: "orders",
@@ -73,6 +74,7 @@ func Snapshot() tracker.Snapshot {
 func Quiet() tracker.Snapshot {
 	s := Snapshot()
 	s.Findings, s.Open, s.Ended, s.Totals, s.Beyond = nil, nil, nil, tracker.Totals{}, tracker.Beyond{}
+	s.Refusals = nil
 	for i := range s.Pools {
 		p := &s.Pools[i]
 		p.InUse, p.Open, p.Overdue, p.Leaked, p.Closed, p.Exhausted = 0, nil, 0, 0, false, nil
@@ -105,6 +107,30 @@ func exhaustion() *tracker.Exhaustion {
 		Waiting: 31, GaveUp: true, Holders: held, Others: 2,
 		Waiters: d.Pools[0].Waiters, Deadlocks: d.Deadlocks, Advice: d.Deadlocks[0].Advice,
 		Reason: "10 of 10 connections in use, none came back for 12s; at least 31 calls have begun to wait, of which some have given up",
+	}
+}
+
+func refusals() []tracker.Refusal {
+	return []tracker.Refusal{
+		{
+			Pool: "orders", PoolID: 1, What: tracker.ResourceConnections, Code: "MySQL 1040", Count: 12,
+			First: Now.Add(-42 * time.Second), Last: Now.Add(-2 * time.Second), DBs: 8, InUse: 11, Idle: 7,
+			Holders: []tracker.RefusalHolder{
+				{Kind: tracker.KindRows, Site: find, Count: 10, DBs: 1, Oldest: 83 * time.Second},
+				{Kind: tracker.KindDB, Site: open, Count: 7, DBs: 7, Oldest: 3 * time.Hour},
+			},
+			Others: 1,
+			Reason: "12 times in 40s, the server had too many connections (MySQL 1040); this process had 18 then, 11 in use and 7 idle, of 8 DBs",
+			Advice: "open the DB of line 31 once per process and share it, or Close it",
+		},
+		{
+			Pool: "archive", PoolID: 2, What: tracker.ResourceStatements, Code: "MySQL 1461", Count: 1, Over: true,
+			First: Now.Add(-time.Hour), Last: Now.Add(-time.Hour), DBs: 1, InUse: 5, Idle: 25,
+			Holders: []tracker.RefusalHolder{
+				{Kind: tracker.KindStmt, Site: export, Count: 600, DBs: 1, Copies: 580, Oldest: 3 * time.Minute, Busy: "prepare"},
+			},
+			Reason: "once, the server had too many prepared statements (MySQL 1461); this process had 600 then, on 30 connections",
+		},
 	}
 }
 
