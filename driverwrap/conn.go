@@ -175,11 +175,11 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 	c.rec.Use(ctx, record.OpExec)
 	defer c.rec.Leave()
 	result, err := c.execCtx.ExecContext(ctx, query, args)
-	if err != nil {
-		refused(c.rec, err)
-	}
 	if !session.Everyday(query) || c.rec.Dirty() {
 		c.ran(ctx, query, err)
+	}
+	if err != nil {
+		refused(c.rec, err)
 	}
 	return result, err
 }

@@ -66,11 +66,11 @@ func (c *conn) legacyExec(query string, args []driver.Value) (driver.Result, err
 	c.rec.Use(context.Background(), record.OpExec)
 	defer c.rec.Leave()
 	result, err := e.Exec(query, args)
-	if err != nil {
-		refused(c.rec, err)
-	}
 	if !session.Everyday(query) || c.rec.Dirty() {
 		c.ran(context.Background(), query, err)
+	}
+	if err != nil {
+		refused(c.rec, err)
 	}
 	return result, err
 }

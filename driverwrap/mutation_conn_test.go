@@ -120,13 +120,17 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	{"Prepare with another context", "conn.go", `c.preparer.PrepareContext(ctx, query)`, `c.preparer.PrepareContext(context.Background(), query)`},
 	{"error of Prepare wrapped", "conn.go", `	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err`, `	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, errors.Join(err)`},
 	{"ErrBadConn of Prepare hidden", "conn.go", `	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err`, `	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, errors.New(err.Error())`},
 	{"ErrSkip of exec wrapped", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`,
 		`	result, err := c.execCtx.ExecContext(ctx, query, args)
@@ -146,22 +150,26 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	}
 	return struct{ driver.Result }{result}, nil`},
 	{"ErrBadConn of query hidden", "conn.go", `	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows`, `	if err == driver.ErrBadConn {
 		err = errors.New(err.Error())
 	}
 	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows`},
 	{"query retried", "conn.go", `	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows`, `	if err == driver.ErrBadConn {
 		inner, err = c.queryCtx.QueryContext(ctx, query, args)
 	}
 	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows`},
@@ -217,6 +225,7 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	{"query of a legacy Prepare lost", "conn.go", `c.inner.Prepare(query)`, `c.inner.Prepare("")`},
 	{"error of Prepare swallowed", "conn.go", `	inner, err := c.prepare(ctx, query)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err`, `	inner, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, nil`},
@@ -245,6 +254,7 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	}
 	return c.wrapRows`},
 	{"ErrSkip of query wrapped", "conn.go", `	if err != nil {
+		refused(c.rec, err)
 		return inner, err
 	}
 	return c.wrapRows`, `	if err != nil {

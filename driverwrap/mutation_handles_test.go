@@ -97,9 +97,9 @@ var txMutations = []mutation{
 `, ``},
 	{"transaction left open after a late Begin", "tx.go", `		t.Rollback()
 `, ``},
-	{"commit rolls back", "tx.go", `return t.inner.Commit()`, `return t.inner.Rollback()`},
-	{"error of commit swallowed", "tx.go", `return t.inner.Commit()`, `t.inner.Commit()
-	return nil`},
+	{"commit rolls back", "tx.go", `err := t.inner.Commit()`, `err := t.inner.Rollback()`},
+	{"error of commit swallowed", "tx.go", `err := t.inner.Commit()`, `t.inner.Commit()
+	var err error`},
 	{"error of rollback swallowed", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
 	return nil`},
 	{"kept after a cancelled transaction", "tx.go", `return discarded{t.tx.Rollback()}`, `return t.tx.Rollback()`},
@@ -124,20 +124,21 @@ var txMutations = []mutation{
 		return t, err`},
 	{"error of Begin wrapped", "tx.go", `	inner, err := c.begin(ctx, opts)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, err`, `	inner, err := c.begin(ctx, opts)
 	if err != nil {
+		refused(c.rec, err)
 		return nil, fmt.Errorf("begin: %w", err)`},
-	{"commit twice", "tx.go", `return t.inner.Commit()`, `t.inner.Commit()
-	return t.inner.Commit()`},
-	{"ErrBadConn of commit hidden", "tx.go", `return t.inner.Commit()`, `if err := t.inner.Commit(); err != nil {
-		return errors.New(err.Error())
-	}
-	return nil`},
-	{"rolled back after a failed commit", "tx.go", `return t.inner.Commit()`, `err := t.inner.Commit()
+	{"commit twice", "tx.go", `err := t.inner.Commit()`, `t.inner.Commit()
+	err := t.inner.Commit()`},
+	{"ErrBadConn of commit hidden", "tx.go", `err := t.inner.Commit()`, `err := t.inner.Commit()
+	if err != nil {
+		err = errors.New(err.Error())
+	}`},
+	{"rolled back after a failed commit", "tx.go", `err := t.inner.Commit()`, `err := t.inner.Commit()
 	if err != nil {
 		t.inner.Rollback()
-	}
-	return err`},
+	}`},
 	{"rolled back twice", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
 	return t.inner.Rollback()`},
 	{"not rolled back", "tx.go", `return t.inner.Rollback()`, `return nil`},

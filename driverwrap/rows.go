@@ -43,11 +43,11 @@ func (r *rows) Next(dest []driver.Value) error {
 	r.Enter(record.OpNext)
 	err := r.inner.Next(dest)
 	r.Leave()
-	if err != nil && err != io.EOF {
-		refused(&r.Anchor, err) // some drivers don't ask the database before
-	}
 	if err != nil && r.Dirty() {
 		r.Failed(err)
+	}
+	if err != nil && err != io.EOF {
+		refused(&r.Anchor, err) // some drivers don't ask the database before
 	}
 	return err
 }

@@ -29,11 +29,11 @@ func (r *scannerRows) NextRow() error {
 	r.Enter(record.OpNext)
 	defer r.Leave()
 	err := r.scanner.NextRow()
-	if err != nil && err != io.EOF {
-		refused(&r.Anchor, err)
-	}
 	if err != nil && r.Dirty() {
 		r.Failed(err)
+	}
+	if err != nil && err != io.EOF {
+		refused(&r.Anchor, err)
 	}
 	return err
 }

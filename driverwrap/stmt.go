@@ -75,11 +75,11 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	s.conn.rec.Use(ctx, record.OpExec)
 	defer s.conn.rec.Leave()
 	result, err := s.exec(ctx, args)
-	if err != nil {
-		refused(s.conn.rec, err)
-	}
 	if !session.Everyday(s.text) || s.conn.rec.Dirty() {
 		s.conn.ran(ctx, s.text, err)
+	}
+	if err != nil {
+		refused(s.conn.rec, err)
 	}
 	return result, err
 }

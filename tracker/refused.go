@@ -201,6 +201,6 @@ func (r *Refusal) reason() string {
 		return fmt.Sprintf("%s, the server had too many prepared statements (%s); this process had %d then, on %s",
 			said, r.Code, held, words.Plural(r.InUse+r.Idle, "connection"))
 	}
-	return fmt.Sprintf("%s, the database was locked (%s); on other connections of this process, %d handles and calls were under way",
-		said, r.Code, held)
+	return fmt.Sprintf("%s, the database was locked (%s); this process had %s open then, on other connections",
+		said, r.Code, words.Plural(held, "handle"))
 }

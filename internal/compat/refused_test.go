@@ -1,0 +1,403 @@
+package compat
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/dbserver"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// The limits of the servers that refuse.
+const (
+	maxConns = 10
+	maxStmts = 20
+)
+
+// stingy are servers of these tests, with little of everything.
+func stingy(t *testing.T) (dsn map[string]string) {
+	t.Helper()
+	dsn = make(map[string]string)
+	for name, start := range map[string]func(context.Context) (*dbserver.Server, error){
+		mariaDB: func(ctx context.Context) (*dbserver.Server, error) {
+			return dbserver.StartMariaDB(ctx, dbserver.Options{
+				MaxConnections: maxConns, Args: []string{fmt.Sprint("--max-prepared-stmt-count=", maxStmts)},
+			})
+		},
+		postgres: func(ctx context.Context) (*dbserver.Server, error) {
+			return dbserver.StartPostgres(ctx, dbserver.Options{MaxConnections: maxConns})
+		},
+	} {
+		s, err := start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		dsn[name] = s.DSN
+	}
+	return dsn
+}
+
+// hungry is a program that asks a database for too much.
+type hungry struct {
+	*backend
+	t       *testing.T
+	dsn     string
+	tracker *tracker.Tracker
+	events  *eventLog
+	dbs     []*sql.DB
+}
+
+func newHungry(t *testing.T, b *backend, dsn string) *hungry {
+	t.Helper()
+	h := &hungry{backend: b, t: t, dsn: dsn, events: new(eventLog)}
+	var err error
+	if h.tracker, err = tracker.New(tracker.WithObserver(h.events), oftenSwept); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.closeAll)
+	return h
+}
+
+func (h *hungry) open() *sql.DB {
+	h.t.Helper()
+	db, err := driverwrap.Open(h.driver, h.dsn, driverwrap.WithTracker(h.tracker), driverwrap.WithName("shop"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.dbs = append(h.dbs, db)
+	return db
+}
+
+func (h *hungry) closeAll() {
+	for _, db := range h.dbs {
+		if err := db.Close(); err != nil {
+			h.t.Error(err)
+		}
+	}
+	h.dbs = nil
+}
+
+// bare does the same on a DB that nobody watches.
+func (h *hungry) bare(use func(db *sql.DB) error) error {
+	h.t.Helper()
+	db, err := sql.Open(h.driver, h.dsn)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	return use(db)
+}
+
+// wantRefusal waits for the event, and checks it against the snapshot and the
+// error, which is to be that of the bare driver.
+func (h *hungry) wantRefusal(what tracker.Resource, code string, err, bare error) tracker.Refusal {
+	h.t.Helper()
+	if got, want := anatomy(err), anatomy(bare); got != want {
+		h.t.Errorf("the error is\n%s\nand of the bare driver\n%s", got, want)
+	}
+	eventually(h.t, "an event", func() bool { return len(h.events.all()) > 0 })
+	e := h.events.all()[0]
+	if e.Kind != tracker.EventRefused || e.Refused == nil {
+		h.t.Fatalf("%+v", e)
+	}
+	s := h.tracker.Snapshot().Refusals
+	if len(s) != 1 {
+		h.t.Fatalf("%+v", s)
+	}
+	if r := s[0]; r.Pool != "shop" || r.What != what || r.Code != code || r.Over || r.Advice == "" || !strings.Contains(r.Reason, code) {
+		h.t.Errorf("%+v", r)
+	}
+	h.t.Logf("%s; %s", s[0].Reason, s[0].Advice)
+	return s[0]
+}
+
+func (h *hungry) wantHolder(r tracker.Refusal, i int, kind tracker.Kind, place string, count int) {
+	h.t.Helper()
+	if len(r.Holders) <= i {
+		h.t.Fatalf("holders %+v", r.Holders)
+	}
+	if x := r.Holders[i]; x.Kind != kind || !at(x.Site, placeOf(h.t, place)) || x.Count != count {
+		h.t.Errorf("holder %d is %+v, want %d × %v of %q", i, x, count, kind, place)
+	}
+}
+
+// anatomy is what an error is made of, and whether it is found in it.
+func anatomy(err error) string {
+	var s strings.Builder
+	var asMySQL *mysql.MySQLError
+	var asPg *pgconn.PgError
+	var asConnect *pgconn.ConnectError
+	var asPq *pq.Error
+	var asSQLite *sqlite.Error
+	fmt.Fprintln(&s, errors.As(err, &asMySQL), errors.As(err, &asPg), errors.As(err, &asConnect), errors.As(err, &asPq), errors.As(err, &asSQLite))
+	for ; err != nil; err = errors.Unwrap(err) {
+		fmt.Fprintf(&s, "%T %v\n", err, err)
+	}
+	// MariaDB says it, or not, as it likes.
+	return strings.ReplaceAll(s.String(), " (08004)", "")
+}
+
+var refusedCode = map[string]string{mariaDB: "MySQL 1040", postgres: "SQLSTATE 53300"}
+
+// A DB for each request, never closed, until the server has no connection left;
+// and rows of two that were never closed either.
+func TestRefusedConnections(t *testing.T) {
+	dsn := stingy(t)
+	onEach(t, serverBackends, func(t *testing.T, b *backend) {
+		h := newHungry(t, b, dsn[b.server])
+		var rows []*sql.Rows
+		var err error
+		for n := 0; err == nil && n <= maxConns+1; n++ {
+			db := h.openForRequest()
+			if n >= 2 {
+				err = db.Ping()
+				continue
+			}
+			var lost *sql.Rows
+			if lost, err = db.Query("SELECT 1"); err == nil { // place: loses rows of its own DB
+				rows = append(rows, lost)
+			}
+		}
+		if err == nil {
+			t.Fatal("the server refuses nothing")
+		}
+		bare := h.bare(func(db *sql.DB) error { return db.Ping() })
+		r := h.wantRefusal(tracker.ResourceConnections, refusedCode[b.server], err, bare)
+		if r.Count != 1 || r.InUse != 2 || r.Idle < 7 || r.DBs != r.InUse+r.Idle || len(r.Holders) != 2 {
+			t.Errorf("%+v", r)
+		}
+		h.wantHolder(r, 0, tracker.KindDB, "opens a DB for a request", r.Idle)
+		h.wantHolder(r, 1, tracker.KindRows, "loses rows of its own DB", 2)
+		if !strings.Contains(r.Advice, "once per process") {
+			t.Errorf("advice %q", r.Advice)
+		}
+		for _, lost := range rows {
+			if err := lost.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		h.closeAll()
+		testRefusedByOneDB(t, newHungry(t, b, dsn[b.server]))
+	})
+	t.Run("statements", func(t *testing.T) { testRefusedStatements(t, newHungry(t, mysqlBackend, dsn[mariaDB])) })
+}
+
+// A DB without a limit, of which connections are never given back.
+func testRefusedByOneDB(t *testing.T, h *hungry) {
+	ping := func(db *sql.DB) error { return db.Ping() }
+	eventually(t, "the server has connections again", func() bool { return h.bare(ping) == nil })
+	db := h.open()
+	var conns []*sql.Conn
+	var err error
+	for err == nil && len(conns) <= maxConns+1 {
+		var conn *sql.Conn
+		if conn, err = db.Conn(t.Context()); err == nil { // place: loses connections
+			conns = append(conns, conn)
+		}
+	}
+	r := h.wantRefusal(tracker.ResourceConnections, refusedCode[h.server], err, h.bare(ping))
+	h.wantHolder(r, 0, tracker.KindConn, "loses connections", len(conns))
+	if !strings.Contains(r.Advice, "SetMaxOpenConns") {
+		t.Errorf("advice %q", r.Advice)
+	}
+	for _, conn := range conns {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (h *hungry) openForRequest() *sql.DB {
+	db, err := driverwrap.Open(h.driver, h.dsn, driverwrap.WithTracker(h.tracker), driverwrap.WithName("shop")) // place: opens a DB for a request
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.dbs = append(h.dbs, db)
+	return db
+}
+
+// A line that never closes what it prepares; who suffers is somebody else.
+func testRefusedStatements(t *testing.T, h *hungry) {
+	db := h.open()
+	var stmts []*sql.Stmt
+	for range maxStmts {
+		stmt, err := db.Prepare("SELECT ?") // place: never closes a statement
+		if err != nil {
+			t.Fatal(err)
+		}
+		stmts = append(stmts, stmt)
+	}
+	query := func(db *sql.DB) error {
+		rows, err := db.Query("SELECT ?", 1)
+		if err == nil {
+			rows.Close()
+		}
+		return err
+	}
+	r := h.wantRefusal(tracker.ResourceStatements, "MySQL 1461", query(db), h.bare(query))
+	h.wantHolder(r, 0, tracker.KindStmt, "never closes a statement", maxStmts)
+	if r.Count != 1 || !strings.Contains(r.Advice, "stmt.Close()") {
+		t.Errorf("%+v", r)
+	}
+	for _, stmt := range stmts {
+		if err := stmt.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := query(db); err != nil {
+		t.Error(err)
+	}
+}
+
+// journal is a database in a file, as SQLite has them by default: who reads keeps
+// others from writing.
+func journal(t *testing.T) string {
+	t.Helper()
+	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=synchronous(OFF)&_pragma=busy_timeout(20)"
+	if err := fill(t.Context(), "sqlite", dsn); err != nil {
+		t.Fatal(err)
+	}
+	return dsn
+}
+
+// What is open keeps others from writing, whatever they do it with.
+func TestRefusedLock(t *testing.T) {
+	const update = "UPDATE item SET price = price"
+	writers := map[string]func(db *sql.DB) error{
+		"exec": func(db *sql.DB) error { _, err := db.Exec(update); return err },
+		"statement": func(db *sql.DB) error {
+			stmt, err := db.Prepare(update)
+			if err != nil {
+				return err
+			}
+			defer stmt.Close()
+			_, err = stmt.Exec()
+			return err
+		},
+		"commit": func(db *sql.DB) error {
+			tx, err := db.Begin()
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback()
+			if _, err := tx.Exec(update); err != nil {
+				return err
+			}
+			return tx.Commit()
+		},
+	}
+	for name, write := range writers {
+		t.Run("rows against "+name, func(t *testing.T) {
+			h := newHungry(t, sqliteBackend, journal(t))
+			db := h.open()
+			rows, err := db.Query("SELECT id FROM item") // place: reads on
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := h.wantRefusal(tracker.ResourceLock, "SQLite 5", write(db), h.bare(write))
+			h.wantHolder(r, 0, tracker.KindRows, "reads on", 1)
+			if len(r.Holders) != 1 || r.Count != 1 || !strings.Contains(r.Advice, "close them") {
+				t.Errorf("%+v", r)
+			}
+			if err := rows.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := write(db); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run("transaction against "+name, func(t *testing.T) {
+			h := newHungry(t, sqliteBackend, sqliteBackend.dsn(t)+"&_pragma=busy_timeout(20)")
+			db := h.open()
+			tx, err := db.Begin() // place: writes on
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tx.Rollback()
+			if _, err := tx.Exec(update); err != nil {
+				t.Fatal(err)
+			}
+			r := h.wantRefusal(tracker.ResourceLock, "SQLite 5", write(db), h.bare(write))
+			h.wantHolder(r, 0, tracker.KindTx, "writes on", 1)
+			if len(r.Holders) != 1 || r.Count != 1 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// Errors that mean something else, and readers in WAL mode.
+func TestRefusedLookalikes(t *testing.T) {
+	onEach(t, backends, func(t *testing.T, b *backend) {
+		a := newApp(t, b)
+		for _, use := range []func(db *sql.DB) error{
+			func(db *sql.DB) error { _, err := db.Exec("INSERT INTO item VALUES (1, 'twice', 1)"); return err },
+			func(db *sql.DB) error { _, err := db.Query("SELECT FROM WHERE"); return err },
+			func(db *sql.DB) error { _, err := db.Prepare("SELECT * FROM nowhere"); return err },
+			func(db *sql.DB) error {
+				ctx, cancel := context.WithCancel(a.ctx)
+				cancel()
+				return db.PingContext(ctx)
+			},
+		} {
+			if err := use(a.db); err == nil {
+				t.Error("no error")
+			}
+		}
+		rows, err := a.db.Query("SELECT id FROM item")
+		a.must(err)
+		_, err = a.db.Exec("UPDATE item SET price = price WHERE id = 1")
+		a.must(err)
+		a.must(rows.Close())
+		if s := a.tracker.Snapshot().Refusals; len(s) > 0 {
+			t.Errorf("%+v", s)
+		}
+		a.verify()
+	})
+	for b, dsn := range map[*backend]string{
+		mysqlBackend: "app@tcp(127.0.0.1:1)/shop", pgxBackend: "postgres://127.0.0.1:1/shop", pqBackend: "postgres://127.0.0.1:1/shop?sslmode=disable",
+	} {
+		t.Run("no server for "+b.name, func(t *testing.T) {
+			h := newHungry(t, b, dsn)
+			if err := h.open().Ping(); err == nil {
+				t.Error("no error")
+			}
+			if s := h.tracker.Snapshot().Refusals; len(s) > 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// What the connector says is what the caller gets, the very same value.
+func TestRefusedErrorIsTheDrivers(t *testing.T) {
+	full := &mysql.MySQLError{Number: 1040, Message: "Too many connections"}
+	db := driverwrap.OpenDB(failing{err: full}, driverwrap.WithTracker(newHungry(t, mysqlBackend, "").tracker))
+	defer db.Close()
+	if err := db.Ping(); err != error(full) {
+		t.Errorf("%v", err)
+	}
+}
+
+// failing is a connector to which the server says no.
+type failing struct{ err error }
+
+func (f failing) Connect(context.Context) (driver.Conn, error) { return nil, f.err }
+func (f failing) Driver() driver.Driver                        { return mysql.MySQLDriver{} }
