@@ -56,7 +56,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	inner, err := c.inner.Connect(ctx)
 	if err != nil {
-		if r, ok := servererr.Of(err); ok {
+		if r, ok := servererr.Of(err); ok && !insideAnother() {
 			c.pool.Refused(r)
 		}
 		return nil, err

@@ -1,7 +1,7 @@
 package driverwrap_test
 
 // sessionMutations are defects of what is told about what statements leave
-// behind.
+// behind, and about errors.
 var sessionMutations = []mutation{
 	{"texts of exec not told", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)
 	if !session.Everyday(query) || c.rec.Dirty() {`, `	result, err := c.execCtx.ExecContext(ctx, query, args)
@@ -21,6 +21,15 @@ var sessionMutations = []mutation{
 	if false {`},
 	{"transaction in a transaction not told", "tx.go", `c.rec.Settled(session.Tx | session.Tables)`, `c.rec.Settled(0 * session.Tx)`},
 	{"dialect not told by the name of the driver", "session.go", `return session.DialectOf(c.rec.Driver())`, `return session.Unknown`},
+	{"refused connection not told", "connector.go", `c.pool.Refused(r)`, `_ = r`},
+	{"refused exec not told", "conn.go", `		refused(c.rec, err)
+	}
+	return result, err`, `	}
+	return result, err`},
+	{"refused query of a statement not told", "stmt.go", `		refused(s.conn.rec, err)
+		return inner, err`, `		return inner, err`},
+	{"refused commit not told", "tx.go", `refused(&t.Anchor, err)`, ``},
+	{"refusal of a row not told", "rows.go", `refused(&r.Anchor, err)`, ``},
 	{"use by others not told", "conn.go", `	c.rec.Unseen()
 	return c.inner`, `	_ = session.All
 	return c.inner`},
