@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -350,4 +351,42 @@ func TestRefusalsAreFew(t *testing.T) {
 		}
 		pass(2 * time.Minute)
 	})
+}
+
+// TestRefusedAtOnce: many goroutines are refused while others open, close and
+// read the same pools, and every refusal is counted.
+func TestRefusedAtOnce(t *testing.T) {
+	const callers, calls = 8, 200
+	w := watchConnector(t, refusing(func(call string) error {
+		if call == "exec" {
+			return tooManyConns
+		}
+		return nil
+	}))
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range calls {
+				if _, err := w.Exec("x"); err != tooManyConns {
+					t.Error(err)
+				}
+				if rows, err := w.Query("rows 1"); err == nil {
+					rows.Close()
+				}
+			}
+		})
+		wg.Go(func() {
+			for range calls / 10 {
+				db := openNamed(w.tracker, "shop")
+				db.Ping()
+				w.tracker.Snapshot()
+				db.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if r := w.tracker.Snapshot().Refusals; len(r) != 1 || r[0].Count != callers*calls || len(r[0].Holders) > 5 {
+		t.Errorf("%+v", r)
+	}
+	w.done(t)
 }
