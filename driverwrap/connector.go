@@ -93,7 +93,10 @@ func (c *connector) offerProbe() {
 // recordConn returns the connection, made by from, as it is to be used.
 func recordConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver.Conn {
 	if own := ownConn(inner); own != nil {
-		own.moveTo(rec) // a wrapper of another's is in between
+		own.moveTo(rec) // a connector of another's is in between
+		if _, outermost := inner.(interface{ own() *conn }); !outermost {
+			own.rec.Wrapped()
+		}
 		return inner
 	}
 	return wrapConn(inner, rec, from)

@@ -127,7 +127,6 @@ func (c *conn) moveTo(rec *record.Conn) {
 	if rec != nil {
 		rec.SetServerID(c.rec.TakeServerID())
 		c.rec.Closed()
-		rec.Wrapped()
 		c.rec = rec
 	}
 }
