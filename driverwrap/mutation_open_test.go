@@ -49,6 +49,9 @@ var ruleMutations = []mutation{
 	{"everybody taken for sql.Open", "open.go", `calledBy(sqlOpenFunction, func(string) bool { return false })`, `w != nil`},
 	{"DB of a connector expected", "connector.go", `o.preparePool(subject(inner))`, `o.openPool(subject(inner))`},
 	{"record in another's wrapper kept", "unwrap.go", `if rec != nil {`, `if rec != nil && c == nil {`},
+	{"what a probe learned lost", "connector.go", `rec.SetServerID(id)`, `_ = id`},
+	{"what a probe learned lost with a record", "unwrap.go", `rec.SetServerID(c.rec.TakeServerID())`, `_ = c.rec.TakeServerID()`},
+	{"probe not asked", "connector.go", `if c.options.probe != nil {`, `if c.options.probe != nil && c == nil {`},
 	{"record in another's wrapper not found", "connector.go", `own != nil {`, `own != nil && rec == nil {`},
 	{"counters of database/sql not shown", "open.go", `return db.Stats(), true`, `return sql.DBStats{}, false`},
 	{"pool of a lone connection left", "open.go", `	pool.Close()
