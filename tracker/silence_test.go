@@ -179,3 +179,39 @@ func TestDroppedRowsInsideAnAcceptedConn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBubblesSideBySide has tests in bubbles share a tracker: all have the same
+// time, but what is another's must not be touched.
+func TestBubblesSideBySide(t *testing.T) {
+	tr := must[*tracker.Tracker](t)(tracker.New())
+	open, looked := make(chan struct{}), make(chan struct{})
+	t.Run("bubbles", func(t *testing.T) {
+		t.Run("has a transaction", func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				db := openNamed(tr, "shop")
+				defer db.Close()
+				request, end := context.WithCancel(ctx)
+				defer end()
+				tx := must[*sql.Tx](t)(db.BeginTx(request, nil))
+				defer tx.Rollback()
+				close(open)
+				<-looked
+			})
+		})
+		t.Run("looks", func(t *testing.T) {
+			t.Parallel()
+			<-open
+			defer close(looked)
+			synctest.Test(t, func(t *testing.T) {
+				said := &fakeTB{}
+				if tr.AssertNoLeaks(said); !contains(said.String(), "tx") {
+					t.Errorf("said %q", said)
+				}
+				if s := tr.Snapshot(); len(s.Open) != 2 { // and the DB
+					t.Errorf("open %v", s.Open)
+				}
+			})
+		})
+	})
+}
