@@ -240,12 +240,16 @@ func driverOf(c interface{ Driver() driver.Driver }) (d driver.Driver) {
 
 // openPool records a DB.
 func (o options) openPool(of any) *record.Pool {
-	return o.tracker.Recorder().OpenPool(o.describe(of))
+	p := o.tracker.Recorder().OpenPool(o.describe(of))
+	p.SetDriver(of)
+	return p
 }
 
 // preparePool records what may become a DB.
 func (o options) preparePool(of any) *record.Pool {
-	return o.tracker.Recorder().PreparePool(o.describe(of))
+	p := o.tracker.Recorder().PreparePool(o.describe(of))
+	p.SetDriver(of)
+	return p
 }
 
 // describe returns what is recorded of a pool.

@@ -11,14 +11,14 @@ import (
 
 // steady is what holds the connections of those pools in which nothing moved
 // between two looks: the same handles hold all of the connections that there
-// may be, and nobody used one.
+// may be, or more where the limit was lowered, and nobody used one.
 func steady(before, after map[*record.Pool]holding) map[*record.Pool]holding {
 	out := make(map[*record.Pool]holding)
 	for p, b := range before {
 		a := after[p]
 		full := func(h holding) bool {
-			limit := h.stats.MaxOpenConnections
-			return h.known && limit > 0 && h.stats.InUse == limit && len(h.views) == limit
+			limit, n := h.stats.MaxOpenConnections, h.stats.InUse
+			return h.known && limit > 0 && n >= limit && n == len(h.views)
 		}
 		if full(b) && full(a) && slices.EqualFunc(byID(b.views), byID(a.views), still) {
 			out[p] = b
@@ -39,32 +39,33 @@ func still(a, b record.View) bool {
 // deadlocks finds those of the pools that nobody will give a connection back to:
 // whoever has one waits for another, of a pool that is no better. It starts with
 // all that are steady, and leaves out whose holders may go on, until none is.
-func (w *world) deadlocks(pools map[*record.Pool]holding) []Deadlock {
-	for changed := true; changed; {
+func (w *world) deadlocks(pools map[*record.Pool]holding) []suspect {
+	for changed := len(w.waits) > 0; changed; {
 		changed = false
+		stuck := w.stuckIn(pools)
 		for p, h := range pools {
-			if slices.ContainsFunc(h.views, func(v record.View) bool { return !w.stuckIn(pools, v.Goroutine) }) {
+			if slices.ContainsFunc(h.views, func(v record.View) bool { return !w.allStuck(stuck, &v) }) {
 				delete(pools, p)
 				changed = true
 			}
 		}
 	}
-	var out []Deadlock
+	if len(w.waits) == 0 {
+		return nil
+	}
+	var out []suspect
 	for len(pools) > 0 {
 		out = append(out, w.deadlock(w.takeCycle(pools)))
 	}
-	slices.SortFunc(out, func(a, b Deadlock) int { return slices.Compare(a.Pools, b.Pools) })
 	return out
 }
 
-// stuckIn reports whether a goroutine waits for one of the pools, and no other
-// one may be at work for it with what it holds.
-func (w *world) stuckIn(pools map[*record.Pool]holding, goroutine int64) bool {
-	p, by := w.poolOf(goroutine)
-	if _, ok := pools[p]; !ok || by != 0 && !w.stuckIn(pools, by) {
-		return false
-	}
-	return !slices.ContainsFunc(w.started[goroutine], func(other int64) bool { return !w.stuckIn(pools, other) })
+// allStuck reports whether all are stuck who use a handle: who opened it, and
+// who opened others inside of it.
+func (w *world) allStuck(stuck map[int64]bool, v *record.View) bool {
+	return stuck[v.Goroutine] && !v.Lost && !slices.ContainsFunc(v.Children, func(c record.ChildView) bool {
+		return c.Kind != record.KindStmt && !stuck[c.Goroutine] && w.dump.Find(c.Goroutine) != nil
+	})
 }
 
 // takeCycle takes from the pools one, and those that its holders wait for.
@@ -79,8 +80,7 @@ func (w *world) takeCycle(pools map[*record.Pool]holding) map[*record.Pool]holdi
 		cycle[p] = h
 		delete(pools, p)
 		for _, v := range h.views {
-			next, _ := w.poolOf(v.Goroutine)
-			take(next)
+			take(w.waits[v.Goroutine].pool)
 		}
 	}
 	for p := range pools {
@@ -93,37 +93,45 @@ func (w *world) takeCycle(pools map[*record.Pool]holding) map[*record.Pool]holdi
 // maxMembers bounds the goroutines that are listed of a deadlock.
 const maxMembers = 20
 
-func (w *world) deadlock(pools map[*record.Pool]holding) Deadlock {
-	var d Deadlock
-	goroutines := make(map[int64]bool)
+func (w *world) deadlock(pools map[*record.Pool]holding) suspect {
+	var out suspect
+	var views []*record.View
 	for p, h := range pools {
-		d.Pools = append(d.Pools, p.Name)
+		out.pools = append(out.pools, p)
+		out.Pools = append(out.Pools, p.Name)
 		for i := range h.views {
-			v := &h.views[i]
-			g := w.dump.Find(v.Goroutine)
-			goroutines[v.Goroutine] = true
-			to, by := w.poolOf(v.Goroutine)
-			m := DeadlockMember{
-				Goroutine: v.Goroutine, Kind: kindOf(v), Holds: frame(v.Stack.Locate(w.cfg.libraries).Site), Pool: p.Name,
-				Waits: w.site(g), WaitsFor: to.Name,
-			}
-			if by != 0 {
-				m.Behind, m.BehindAt = by, w.site(w.dump.Find(by))
-			}
-			d.Members = append(d.Members, m)
+			views = append(views, &h.views[i])
 		}
 	}
-	slices.Sort(d.Pools)
-	slices.SortFunc(d.Members, func(a, b DeadlockMember) int {
-		return cmp.Or(cmp.Compare(a.Goroutine, b.Goroutine), strings.Compare(a.Pool, b.Pool), cmp.Compare(a.Holds.Line, b.Holds.Line))
+	slices.Sort(out.Pools)
+	slices.SortFunc(views, func(a, b *record.View) int {
+		return cmp.Or(cmp.Compare(a.Goroutine, b.Goroutine), strings.Compare(a.Pool.Name, b.Pool.Name), a.ID.Compare(b.ID))
 	})
-	d.Reason = fmt.Sprintf("%s all connections of %s and %s for another: none of them can come back",
+	goroutines := make(map[int64]bool)
+	for _, v := range views {
+		goroutines[v.Goroutine] = true
+		out.Members = append(out.Members, w.member(v))
+	}
+	out.key = keyOfSuspect(out.Members, views)
+	out.Reason = fmt.Sprintf("%s all connections of %s and %s for another: none comes back until one of them gives up",
 		plural(len(goroutines), "goroutine holds", "goroutines hold"),
-		poolList(d.Pools), map[bool]string{true: "waits", false: "wait"}[len(goroutines) == 1])
-	d.Advice = deadlockAdvice(d.Members)
-	d.Others = max(0, len(d.Members)-maxMembers)
-	d.Members = d.Members[:len(d.Members)-d.Others]
-	return d
+		poolList(out.Pools), map[bool]string{true: "waits", false: "wait"}[len(goroutines) == 1])
+	out.Advice = deadlockAdvice(out.Members)
+	out.Others = max(0, len(out.Members)-maxMembers)
+	out.Members = out.Members[:len(out.Members)-out.Others]
+	return out
+}
+
+func (w *world) member(v *record.View) DeadlockMember {
+	g, to := w.dump.Find(v.Goroutine), w.waits[v.Goroutine]
+	m := DeadlockMember{
+		Goroutine: v.Goroutine, Kind: kindOf(v), Holds: frame(v.Stack.Locate(w.cfg.libraries).Site), Pool: v.Pool.Name,
+		Waits: w.site(g), WaitsFor: to.pool.Name,
+	}
+	if to.by != 0 {
+		m.Behind, m.BehindAt, m.Mutex = to.by, w.site(w.dump.Find(to.by)), to.owners != nil
+	}
+	return m
 }
 
 func poolList(names []string) string {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -22,8 +23,11 @@ var dumps goroutines.Source
 
 // diagnosing shares a diagnosis among those who ask at a time.
 type diagnosing struct {
-	mu   sync.Mutex
-	last *Diagnosis
+	mu       sync.Mutex // guards the rest; held while a dump is taken
+	last     *Diagnosis
+	suspects []*record.Pool // of what may be a deadlock besides
+	// since is when what seems to be a deadlock was first seen like that.
+	since map[string]time.Time
 }
 
 // sharedFor is how long a diagnosis is good enough for who asks next.
@@ -32,50 +36,59 @@ const sharedFor = time.Second
 // Diagnose finds out who holds connections and who waits for them. To know what
 // goroutines do, it stops the world for some microseconds per goroutine, at
 // most for a hundredth of the time: who asks sooner gets what is known without.
-// Callers at a time share one diagnosis.
+// It takes three seconds more if there seems to be a deadlock that wasn't seen
+// before: it looks again then. Callers at a time share one diagnosis.
 func (t *Tracker) Diagnose() Diagnosis {
+	d, suspects := t.glance()
+	if len(suspects) > 0 {
+		time.Sleep(sureAfter + sharedFor/10)
+		d, _ = t.glance()
+	}
+	return d
+}
+
+// glance is Diagnose without a second look. It returns also the pools of the
+// deadlocks that aren't sure yet.
+func (t *Tracker) glance() (Diagnosis, []*record.Pool) {
+	s := &t.diagnosing
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if reach.Bubbled() { // whose time is its own
-		return t.diagnose(takeDump)
+		return t.makeSure(t.diagnose(takeDump))
 	}
-	d := &t.diagnosing
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.last == nil || time.Since(d.last.TakenAt) > sharedFor {
-		made := t.diagnose(func() (*goroutines.Dump, bool) { return dumps.Dump(0) })
-		d.last = &made
+	if s.last == nil || time.Since(s.last.TakenAt) > sharedFor {
+		made, suspects := t.makeSure(t.diagnose(func() (*goroutines.Dump, bool) { return dumps.Dump(0) }))
+		s.last, s.suspects = &made, suspects
 	}
-	return *d.last
+	return *s.last, s.suspects
 }
 
 func takeDump() (d *goroutines.Dump, fresh bool) { return goroutines.Take(), true }
 
 // diagnose joins what the records say with what the goroutines do. What holds
 // connections is looked at before and after: only what was held all the time is
-// sure to have been held when the dump was taken.
-func (t *Tracker) diagnose(take func() (*goroutines.Dump, bool)) Diagnosis {
+// sure to have been held when the dump was taken. What seems to be a deadlock is
+// told apart, unless the dump is an old one: then looked is false.
+func (t *Tracker) diagnose(take func() (*goroutines.Dump, bool)) (out Diagnosis, seen []suspect, looked bool) {
 	cfg := t.cfg.Load()
 	pools := t.reg.Pools()
 	before := holdings(cfg, pools)
 	dump, fresh := take()
-	w := &world{cfg: cfg, dump: dump, byDB: make(map[uintptr]*record.Pool)}
-	for _, p := range pools { // by age: where an address serves again, the latest counts
-		if db := p.DB(); db != 0 && !p.Closed() {
-			w.byDB[db] = p
-		}
-	}
-	w.findWaiters()
-	w.findObjects()
-	out := Diagnosis{TakenAt: dump.TakenAt, Goroutines: dump.Total, Missing: dump.Total - len(dump.Goroutines)}
+	w := newWorld(cfg, dump, pools)
+	out = Diagnosis{TakenAt: dump.TakenAt, Goroutines: dump.Total, Missing: dump.Total - len(dump.Goroutines)}
 	for _, p := range pools {
 		if d := w.pool(p, before[p]); len(d.Holders)+len(d.Waiters) > 0 {
 			out.Pools = append(out.Pools, d)
 		}
 	}
 	slices.SortStableFunc(out.Pools, func(a, b PoolDiagnosis) int { return cmp.Compare(b.Waiting, a.Waiting) })
-	if fresh && out.Missing == 0 {
-		out.Deadlocks = w.deadlocks(steady(before, holdings(cfg, pools)))
+	if !fresh {
+		return out, nil, false
 	}
-	return out
+	if out.Missing == 0 {
+		seen = w.deadlocks(steady(before, holdings(cfg, pools)))
+	}
+	return out, seen, true
 }
 
 // holding is what holds the connections of a pool.
@@ -94,40 +107,6 @@ func holdings(cfg *config, pools []*record.Pool) map[*record.Pool]holding {
 		out[p] = h
 	}
 	return out
-}
-
-// world is the goroutines of a dump, seen with a tracker's eyes.
-type world struct {
-	cfg     *config
-	dump    *goroutines.Dump
-	byDB    map[uintptr]*record.Pool
-	waiters map[*record.Pool][]*goroutines.Goroutine
-	waitsOn map[int64]*record.Pool // by goroutine
-	// started are the goroutines that another one started, and that may use
-	// what it holds.
-	started map[int64][]int64
-	inside  map[uintptr][]int64 // see findObjects
-}
-
-func (w *world) findWaiters() {
-	w.waiters = make(map[*record.Pool][]*goroutines.Goroutine)
-	w.waitsOn = make(map[int64]*record.Pool)
-	w.started = make(map[int64][]int64)
-	for i := range w.dump.Goroutines {
-		if g := &w.dump.Goroutines[i]; g.Creator != 0 && foreign(g) {
-			w.started[g.Creator] = append(w.started[g.Creator], g.ID)
-		}
-	}
-	for _, group := range w.dump.Waiters() {
-		p := w.byDB[group.DB]
-		if p == nil {
-			continue // of a DB that nobody watches, or that isn't sure
-		}
-		w.waiters[p] = group.Goroutines
-		for _, g := range group.Goroutines {
-			w.waitsOn[g.ID] = p
-		}
-	}
 }
 
 func (w *world) pool(p *record.Pool, h holding) PoolDiagnosis {
@@ -181,8 +160,8 @@ func (w *world) opener(id int64) Opener {
 		return Opener{Goroutine: id, State: "exited"}
 	}
 	o := Opener{Goroutine: id, State: g.State, Longest: g.Wait, At: w.site(g), Stack: gFrames(g)}
-	if p, _ := w.poolOf(id); p != nil {
-		o.WaitsFor = p.Name
+	if to, ok := w.waits[id]; ok {
+		o.WaitsFor = to.pool.Name
 	}
 	return o
 }
@@ -190,12 +169,18 @@ func (w *world) opener(id int64) Opener {
 // site is the application's innermost frame: past the standard library and
 // whatever else stands between the two.
 func (w *world) site(g *goroutines.Goroutine) Frame {
-	for _, f := range g.Frames {
-		if pkg := f.Package(); !standard(pkg, f.File) && !w.cfg.libraries.Contains(pkg) {
-			return Frame{Function: f.Function, File: f.File, Line: f.Line}
-		}
+	if i := w.innermost(g); i >= 0 {
+		return gFrame(g.Frames[i])
 	}
 	return Frame{}
+}
+
+// innermost is the index of the site's frame, or -1.
+func (w *world) innermost(g *goroutines.Goroutine) int {
+	return slices.IndexFunc(g.Frames, func(f goroutines.Frame) bool {
+		pkg := f.Package()
+		return !standard(pkg, f.File) && !w.cfg.libraries.Contains(pkg)
+	})
 }
 
 // standardRoot is where the standard library's files were, with a slash behind;
@@ -214,20 +199,29 @@ func standard(pkg, file string) bool {
 		return strings.HasPrefix(file, root)
 	}
 	first, _, _ := strings.Cut(pkg, "/")
-	return first == "internal" || pkg != "main" && path.Dir(file) == pkg && !strings.Contains(first, ".")
+	own := first == "main" || first == firstElements(mainModule(), 1)
+	return first == "internal" || !own && path.Dir(file) == pkg && !strings.Contains(first, ".")
 }
 
-// foreign reports whether a goroutine is more than a part of the standard
-// library at work.
-func foreign(g *goroutines.Goroutine) bool {
-	return !standard(g.CreatedBy.Package(), g.CreatedBy.File) ||
-		slices.ContainsFunc(g.Frames, func(f goroutines.Frame) bool { return !standard(f.Package(), f.File) })
-}
+// mainModule is the path of the module that the program was built from; empty
+// if that isn't known.
+var mainModule = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return info.Main.Path
+})
 
 func gFrames(g *goroutines.Goroutine) []Frame {
 	out := make([]Frame, len(g.Frames))
 	for i, f := range g.Frames {
-		out[i] = Frame{Function: f.Function, File: f.File, Line: f.Line}
+		out[i] = gFrame(f)
 	}
 	return out
+}
+
+// gFrame copies a frame, so that it doesn't keep the text of the dump.
+func gFrame(f goroutines.Frame) Frame {
+	return Frame{Function: strings.Clone(f.Function), File: strings.Clone(f.File), Line: f.Line}
 }

@@ -13,8 +13,8 @@ type Diagnosis struct {
 	Goroutines, Missing int
 	// Pools have the most waiters first.
 	Pools []PoolDiagnosis
-	// Deadlocks have been going on when the diagnosis was made. A goroutine
-	// that may yet go on is in none.
+	// Deadlocks are those that have not changed for three seconds, or more. A
+	// goroutine that may yet go on is in none.
 	Deadlocks []Deadlock
 }
 
@@ -67,8 +67,8 @@ type Waiter struct {
 }
 
 // Deadlock is goroutines each of which holds connections and waits for another,
-// by itself or behind a mutex, of pools whose connections all are held like
-// that.
+// by itself or behind a mutex or goroutines that it started, of pools whose
+// connections all are held like that. It ends when the context of a wait does.
 type Deadlock struct {
 	Pools []string // by name
 	// Members are by goroutine; at most 20 are listed, and Others counts the
@@ -88,11 +88,13 @@ type DeadlockMember struct {
 	Holds Frame
 	Pool  string
 	// Waits is the line on which it waits for a connection of WaitsFor or, if
-	// Behind is not 0, for a mutex. Then Behind is the goroutine that seems to
-	// hold that, being in a method of the same object, and waits for the
-	// connection at BehindAt.
+	// Behind is not 0, for that goroutine, which waits for the connection at
+	// BehindAt. Mutex tells that it waits for a mutex that the other one seems
+	// to hold, being in a method of the same object; else it has started it, and
+	// waits for it to end (sync.WaitGroup).
 	Waits    Frame
 	WaitsFor string
 	Behind   int64
 	BehindAt Frame
+	Mutex    bool
 }

@@ -79,11 +79,16 @@ func (t *Tracker) crowded(cfg *config, p *record.Pool, n record.Counts, now time
 	closed := p.Closed()
 	var told *Exhaustion
 	if exhausted && !closed && t.tellsExhausted(p, now) {
+		d, suspects := t.glance()
+		if slices.Contains(suspects, p) && t.holdsBack(p, now) {
+			return nil, false // the next look will tell whether it is a deadlock
+		}
 		told = cfg.exhaustion(p, x)
-		told.ask(t.Diagnose())
+		told.ask(d)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delete(t.heldBack, p)
 	e := t.episodes[p]
 	switch {
 	case exhausted && !closed && e == nil:
@@ -117,6 +122,19 @@ func (t *Tracker) tellsExhausted(p *record.Pool, now time.Time) bool {
 	defer t.mu.Unlock()
 	e := t.episodes[p]
 	return e == nil || now.After(e.summaryAt)
+}
+
+// holdsBack reports whether observers are not told yet that p is exhausted, so
+// that they can be told of a deadlock with it.
+func (t *Tracker) holdsBack(p *record.Pool, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first, known := t.heldBack[p]
+	if !known {
+		first = now
+		t.heldBack[p] = now
+	}
+	return now.Sub(first) < 2*sureAfter
 }
 
 // ask adds what the goroutines tell.

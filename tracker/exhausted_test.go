@@ -145,7 +145,7 @@ func TestExhaustedWorkers(t *testing.T) {
 		}
 		pass(time.Minute)
 		e := w.expectExhaustions(t, tracker.EventExhausted)
-		if x := e[0].Exhausted; x.Waiting < 1 || x.Waiting > 5 || x.For > 3*time.Second {
+		if x := e[0].Exhausted; x.Waiting < 1 || x.Waiting > 5 || x.For > 6*time.Second {
 			t.Errorf("%+v", x)
 		}
 		stop()

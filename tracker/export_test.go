@@ -1,5 +1,7 @@
 package tracker
 
+import "slices"
+
 // ForgetProofs makes the next proof as early as if none had been made.
 func ForgetProofs() {
 	proofs.mu.Lock()
@@ -7,5 +9,12 @@ func ForgetProofs() {
 	proofs.took = 0
 }
 
-// DiagnoseNow is Diagnose for who can't wait for a second.
-func (t *Tracker) DiagnoseNow() Diagnosis { return t.diagnose(takeDump) }
+// DiagnoseNow is Diagnose for who can't wait: what may be a deadlock is one.
+func (t *Tracker) DiagnoseNow() Diagnosis {
+	d, seen, _ := t.diagnose(takeDump)
+	for _, s := range seen {
+		d.Deadlocks = append(d.Deadlocks, s.Deadlock)
+	}
+	slices.SortFunc(d.Deadlocks, func(a, b Deadlock) int { return slices.Compare(a.Pools, b.Pools) })
+	return d
+}

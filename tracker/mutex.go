@@ -4,37 +4,12 @@ import (
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/goroutines"
-	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
 // A dump doesn't say who holds a mutex. But where a goroutine is blocked that
-// locks one in a method of some object, and another one is in a method of the
-// same object, the other one is likely to hold it, be it a cache of statements
-// or a repository: nobody else is, if there is no third one.
-
-// blockedBy is the goroutine that seems to hold what g waits to lock; 0 if that
-// can't be told.
-func (w *world) blockedBy(g *goroutines.Goroutine) int64 {
-	object, typ := lockedObject(g)
-	if object == 0 {
-		return 0
-	}
-	var owner int64
-	for _, id := range w.inside[object] {
-		other := w.dump.Find(id)
-		if id == g.ID || !isIn(other, object, typ) {
-			continue
-		}
-		if same, _ := lockedObject(other); same == object {
-			continue // waits as well
-		}
-		if owner != 0 {
-			return 0
-		}
-		owner = id
-	}
-	return owner
-}
+// locks one in a method of some object, those others that are in methods of the
+// same object, be it a cache of statements or a repository, are likely to: if
+// all of them wait, it doesn't matter who.
 
 // lockedObject is the object in whose method, of which type, g waits for a
 // mutex; 0 if it doesn't.
@@ -50,6 +25,19 @@ func lockedObject(g *goroutines.Goroutine) (object uintptr, typ string) {
 	return 0, ""
 }
 
+// ownerOf returns the goroutines that may hold a mutex of the object, and the one
+// of them that seems to, as it is in a method and waits for a connection; 0 if
+// there is none.
+func (w *world) ownerOf(object uintptr, typ string) (seems int64, owners []int64) {
+	owners = w.inside[object]
+	for _, id := range owners {
+		if to, waits := w.waits[id]; waits && to.by == 0 && isIn(w.dump.Find(id), object, typ) {
+			return id, owners
+		}
+	}
+	return 0, nil
+}
+
 func isIn(g *goroutines.Goroutine, object uintptr, typ string) bool {
 	for _, f := range g.Frames {
 		if f.Receiver() == object && f.ReceiverType() == typ {
@@ -59,8 +47,9 @@ func isIn(g *goroutines.Goroutine, object uintptr, typ string) bool {
 	return false
 }
 
-// findObjects notes which goroutines are in methods of which objects, as far as
-// others wait for a mutex in these.
+// findObjects notes which goroutines are in methods of which objects, or in a
+// function that was handed them, as far as others wait for a mutex in these:
+// all but those who wait.
 func (w *world) findObjects() {
 	w.inside = make(map[uintptr][]int64)
 	for i := range w.dump.Goroutines {
@@ -73,27 +62,22 @@ func (w *world) findObjects() {
 	}
 	for i := range w.dump.Goroutines {
 		g := &w.dump.Goroutines[i]
-		var last uintptr
+		locks, _ := lockedObject(g)
+		found := make(map[uintptr]bool)
+		note := func(object uintptr) {
+			known, wanted := w.inside[object]
+			if wanted && object != locks && !found[object] {
+				found[object] = true
+				w.inside[object] = append(known, g.ID)
+			}
+		}
 		for _, f := range g.Frames {
-			object := f.Receiver()
-			if _, wanted := w.inside[object]; wanted && object != last {
-				w.inside[object] = append(w.inside[object], g.ID)
-				last = object
+			note(f.Receiver())
+		}
+		if i := w.innermost(g); i >= 0 && g.State != "sync.WaitGroup.Wait" {
+			for word := range g.Frames[i].Words() {
+				note(word)
 			}
 		}
 	}
-}
-
-// poolOf is the pool that a goroutine waits for, itself or by way of the one
-// that seems to hold the mutex that it waits for: then that one is by.
-func (w *world) poolOf(id int64) (p *record.Pool, by int64) {
-	if p := w.waitsOn[id]; p != nil {
-		return p, 0
-	}
-	if g := w.dump.Find(id); g != nil {
-		if by := w.blockedBy(g); by != 0 {
-			return w.waitsOn[by], by
-		}
-	}
-	return nil, 0
 }

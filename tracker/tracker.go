@@ -56,6 +56,7 @@ type Tracker struct {
 	// episodes are of the pools that are exhausted, or were a moment ago.
 	episodes map[*record.Pool]*episode
 	refusals map[uint64]*refusing            // by the refusal's ID
+	heldBack map[*record.Pool]time.Time      // since when; see holdsBack
 	strays   map[*record.Scope][]record.View // what scopes of guarded tests left
 }
 
@@ -72,6 +73,7 @@ func newTracker(c *config) *Tracker {
 	t := &Tracker{
 		started: time.Now(), active: make(map[record.Key]*active), strays: make(map[*record.Scope][]record.View),
 		episodes: make(map[*record.Pool]*episode), refusals: make(map[uint64]*refusing),
+		heldBack: make(map[*record.Pool]time.Time),
 	}
 	t.cfg.Store(c)
 	t.reg = record.NewRegistry(t.sweep, func() time.Duration { return t.cfg.Load().interval() }, t.labels)

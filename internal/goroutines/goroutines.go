@@ -166,8 +166,19 @@ func (s *Source) Dump(maxAge time.Duration) (d *Dump, fresh bool) {
 	if limit == 0 {
 		limit = maxText
 	}
-	s.last = take(limit)
-	return s.last, true
+	d = take(limit)
+	s.last = d
+	// It may be large: forget it when the next one may be taken.
+	time.AfterFunc(max(maxAge, dumpShare*d.Took), func() { s.forget(d) })
+	return d, true
+}
+
+func (s *Source) forget(d *Dump) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == d {
+		s.last = nil
+	}
 }
 
 // CallingDB returns the address of the *sql.DB that the calling goroutine is

@@ -217,6 +217,23 @@ func (f Frame) word() (uintptr, bool) {
 	return uintptr(n), err == nil
 }
 
+// Words are the words among the frame's arguments, to be compared only. Some may
+// be old ones.
+func (f Frame) Words() iter.Seq[uintptr] {
+	return func(yield func(uintptr) bool) {
+		for _, at, ok := strings.Cut(f.Args, "0x"); ok; _, at, ok = strings.Cut(at, "0x") {
+			end := strings.IndexFunc(at, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) })
+			if end < 0 {
+				end = len(at)
+			}
+			n, err := strconv.ParseUint(at[:end], 16, strconv.IntSize)
+			if err == nil && !yield(uintptr(n)) {
+				return
+			}
+		}
+	}
+}
+
 // ReceiverType is the type of which the function is a method with a pointer as
 // its receiver, with the import path; empty if it is none.
 func (f Frame) ReceiverType() string {
@@ -224,8 +241,8 @@ func (f Frame) ReceiverType() string {
 	if !ok {
 		return ""
 	}
-	name, _, ok := strings.Cut(rest, ").")
-	if !ok {
+	name, method, ok := strings.Cut(rest, ").")
+	if !ok || strings.Contains(method, ".") { // a function inside of the method
 		return ""
 	}
 	return f.Package() + "." + name

@@ -82,9 +82,10 @@ func (a ID) Compare(b ID) int {
 
 // ChildView is a handle inside another.
 type ChildView struct {
-	Kind  Kind
-	Stack *callstack.Stack
-	Query string
+	Kind      Kind
+	Stack     *callstack.Stack
+	Query     string
+	Goroutine int64 // that opened it
 }
 
 // WallClock is when the handle was opened, by the wall clock.
@@ -129,7 +130,7 @@ func (v *View) setTerms(policy Policy, t *Terms) {
 }
 
 func (h *Handle) child() ChildView {
-	return ChildView{Kind: h.kind, Stack: h.Stack, Query: h.query}
+	return ChildView{Kind: h.kind, Stack: h.Stack, Query: h.query, Goroutine: h.Goroutine}
 }
 
 // Report notes that the handle is reported under key, so that its end will be

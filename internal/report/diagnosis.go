@@ -75,6 +75,7 @@ type DeadlockMember struct {
 	WaitsFor  string `json:"waits_for"`
 	Behind    int64  `json:"behind,omitempty"`
 	BehindAt  Frame  `json:"behind_at,omitzero"`
+	Mutex     bool   `json:"mutex,omitempty"`
 }
 
 // WithDiagnosis adds a diagnosis to a document. SQL text is left out of it
@@ -121,7 +122,7 @@ func deadlock(d tracker.Deadlock) Deadlock {
 		Members: convert(d.Members, func(m tracker.DeadlockMember) DeadlockMember {
 			return DeadlockMember{
 				Goroutine: m.Goroutine, Kind: m.Kind.String(), Holds: Frame(m.Holds), Pool: m.Pool,
-				Waits: Frame(m.Waits), WaitsFor: m.WaitsFor, Behind: m.Behind, BehindAt: Frame(m.BehindAt),
+				Waits: Frame(m.Waits), WaitsFor: m.WaitsFor, Behind: m.Behind, BehindAt: Frame(m.BehindAt), Mutex: m.Mutex,
 			}
 		}),
 	}

@@ -103,11 +103,7 @@ func writeDeadlock(b *bytes.Buffer, number int, l Deadlock) {
 	fmt.Fprintf(b, "\nDEADLOCK %d, of %s\n", number, strings.Join(l.Pools, ", "))
 	t := newTable(">GOROUTINE", "HOLDS", "OPENED AT", "WAITS AT", "FOR")
 	for _, m := range l.Members {
-		waits, what := m.Waits.Short(), "pool "+m.WaitsFor
-		if m.Behind != 0 {
-			what = fmt.Sprintf("a mutex that goroutine %d seems to hold, which waits for pool %s at %s", m.Behind, m.WaitsFor, m.BehindAt.Short())
-		}
-		t.add(strconv.FormatInt(m.Goroutine, 10), m.Kind+" of pool "+m.Pool, m.Holds.Short(), waits, what)
+		t.add(strconv.FormatInt(m.Goroutine, 10), m.Kind+" of pool "+m.Pool, m.Holds.Short(), m.Waits.Short(), m.what())
 	}
 	t.write(b)
 	if l.Others > 0 {

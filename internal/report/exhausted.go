@@ -43,12 +43,21 @@ func (h Holder) Note() string {
 
 // Words says what the goroutine holds, and what it waits for.
 func (m DeadlockMember) Words() string {
-	said := fmt.Sprintf("goroutine %d holds the %s of %s and waits at %s for pool %s",
-		m.Goroutine, m.Kind, m.Holds.Short(), m.Waits.Short(), m.WaitsFor)
-	if m.Behind != 0 {
-		said += fmt.Sprintf(", behind goroutine %d at %s", m.Behind, m.BehindAt.Short())
+	return fmt.Sprintf("goroutine %d holds the %s of %s and waits at %s for %s",
+		m.Goroutine, m.Kind, m.Holds.Short(), m.Waits.Short(), m.what())
+}
+
+// what it waits for.
+func (m DeadlockMember) what() string {
+	what := "pool " + m.WaitsFor
+	if m.Behind == 0 {
+		return what
 	}
-	return said
+	behind := fmt.Sprintf("goroutine %d, which it started", m.Behind)
+	if m.Mutex {
+		behind = fmt.Sprintf("a mutex that goroutine %d seems to hold", m.Behind)
+	}
+	return fmt.Sprintf("%s and which waits at %s for %s", behind, m.BehindAt.Short(), what)
 }
 
 func writeExhausted(b *bytes.Buffer, d Document) {

@@ -39,9 +39,9 @@ func Diagnosis() tracker.Diagnosis {
 			Pools: []string{"orders"}, Others: 1,
 			Members: []tracker.DeadlockMember{
 				{Goroutine: 78, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: items, WaitsFor: "orders"},
-				{Goroutine: 79, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: count, WaitsFor: "orders", Behind: 78, BehindAt: items},
+				{Goroutine: 79, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: count, WaitsFor: "orders", Behind: 78, BehindAt: items, Mutex: true},
 			},
-			Reason: "2 goroutines hold all connections of pool orders and wait for another: none of them can come back",
+			Reason: "2 goroutines hold all connections of pool orders and wait for another: none comes back until one of them gives up",
 			Advice: "run what waits at line 131 on the transaction of line 118 itself, or before it; raising the limit only makes it rarer",
 		}},
 	}

@@ -1,0 +1,203 @@
+package tracker
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/goroutines"
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+// world is the goroutines of a dump, seen with a tracker's eyes.
+type world struct {
+	cfg     *config
+	dump    *goroutines.Dump
+	byDB    map[uintptr]*record.Pool
+	drivers []string // what the packages of drivers begin with
+	waiters map[*record.Pool][]*goroutines.Goroutine
+	waits   map[int64]wait // by goroutine
+	// helpers of a goroutine may use what it holds.
+	helpers map[int64][]int64
+	inside  map[uintptr][]int64 // see findObjects
+}
+
+// wait is what a goroutine waits for: a connection of pool, itself or, unless
+// by is 0, behind that goroutine.
+type wait struct {
+	pool *record.Pool
+	by   int64
+	// owners are the goroutines of which one holds the mutex that it waits for.
+	owners []int64
+}
+
+func newWorld(cfg *config, dump *goroutines.Dump, pools []*record.Pool) *world {
+	w := &world{
+		cfg: cfg, dump: dump, byDB: make(map[uintptr]*record.Pool),
+		waiters: make(map[*record.Pool][]*goroutines.Goroutine),
+		waits:   make(map[int64]wait), helpers: make(map[int64][]int64),
+	}
+	for _, p := range pools { // by age: where an address serves again, the latest counts
+		if db := p.DB(); db != 0 && !p.Closed() {
+			w.byDB[db] = p
+		}
+		if pkg := repository(p.DriverPackage()); pkg != "" && !slices.Contains(w.drivers, pkg) {
+			w.drivers = append(w.drivers, pkg)
+		}
+	}
+	w.findWaiters()
+	if len(w.waits) > 0 { // else nobody waits behind others either
+		w.findHelpers()
+		w.findObjects()
+		w.findBehind()
+	}
+	return w
+}
+
+func (w *world) findWaiters() {
+	for _, group := range w.dump.Waiters() {
+		p := w.byDB[group.DB]
+		if p == nil {
+			continue // of a DB that nobody watches, or that isn't sure
+		}
+		w.waiters[p] = group.Goroutines
+		for _, g := range group.Goroutines {
+			w.waits[g.ID] = wait{pool: p}
+		}
+	}
+}
+
+// findHelpers notes who was started by whom, and who was handed a transaction or
+// rows: database/sql starts a goroutine for most of them, which tells whose they
+// are, and where they lie. What it is handed inside of something else isn't seen.
+func (w *world) findHelpers() {
+	handles := make(map[uintptr]int64)
+	for i := range w.dump.Goroutines {
+		g := &w.dump.Goroutines[i]
+		if g.Creator == 0 {
+			continue
+		}
+		if len(g.Frames) > 0 && g.CreatedBy.Package() == "database/sql" {
+			last := g.Frames[len(g.Frames)-1]
+			if typ := last.ReceiverType(); typ == "database/sql.Tx" || typ == "database/sql.Rows" {
+				if handle := last.Receiver(); handle != 0 {
+					handles[handle] = g.Creator
+				}
+			}
+		}
+		if w.atWork(g) {
+			w.helpers[g.Creator] = append(w.helpers[g.Creator], g.ID)
+		}
+	}
+	if len(handles) == 0 {
+		return
+	}
+	for i := range w.dump.Goroutines {
+		g := &w.dump.Goroutines[i]
+		if !w.atWork(g) {
+			continue
+		}
+		for _, f := range g.Frames {
+			for word := range f.Words() {
+				if owner := handles[word]; owner != 0 && owner != g.ID && !slices.Contains(w.helpers[owner], g.ID) {
+					w.helpers[owner] = append(w.helpers[owner], g.ID)
+				}
+			}
+		}
+	}
+}
+
+// atWork reports whether a goroutine may do something with a handle: it is more
+// than a part of the standard library or of a driver, and doesn't only wait for
+// others to connect, as servers do.
+func (w *world) atWork(g *goroutines.Goroutine) bool {
+	if g.State == "IO wait" && slices.ContainsFunc(g.Frames, func(f goroutines.Frame) bool { return f.Function == "net.(*netFD).accept" }) {
+		return false
+	}
+	own := func(f goroutines.Frame) bool {
+		return standard(f.Package(), f.File) || w.isDriver(f.Package())
+	}
+	return !own(g.CreatedBy) || slices.ContainsFunc(g.Frames, func(f goroutines.Frame) bool { return !own(f) })
+}
+
+func (w *world) isDriver(pkg string) bool {
+	return slices.ContainsFunc(w.drivers, func(d string) bool {
+		rest, ok := strings.CutPrefix(pkg, d)
+		return ok && (rest == "" || rest[0] == '/')
+	})
+}
+
+// repository is what the packages of the driver with the import path begin with.
+// Only the very package counts of a driver that is part of the program.
+func repository(pkg string) string {
+	repo := firstElements(pkg, 3)
+	if own := mainModule(); own != "" && firstElements(own, 3) == repo {
+		return pkg
+	}
+	return repo
+}
+
+func firstElements(importPath string, n int) string {
+	parts := strings.SplitN(importPath, "/", n+1)
+	return strings.Join(parts[:min(len(parts), n)], "/")
+}
+
+// findBehind finds who waits behind others that wait for a connection.
+func (w *world) findBehind() {
+	behind := make(map[int64]wait)
+	for i := range w.dump.Goroutines {
+		g := &w.dump.Goroutines[i]
+		if g.State == "sync.WaitGroup.Wait" {
+			if by := w.awaited(g); by != 0 {
+				behind[g.ID] = wait{pool: w.waits[by].pool, by: by}
+			}
+			continue
+		}
+		if object, typ := lockedObject(g); object != 0 {
+			if by, owners := w.ownerOf(object, typ); by != 0 {
+				behind[g.ID] = wait{pool: w.waits[by].pool, by: by, owners: owners}
+			}
+		}
+	}
+	for id, to := range behind {
+		w.waits[id] = to
+	}
+}
+
+// awaited is a goroutine that waits for a connection and that g seems to wait
+// for: g is in the function that started it, or it was started by a group's
+// method Go; 0 if there is none.
+func (w *world) awaited(g *goroutines.Goroutine) int64 {
+	for _, id := range w.helpers[g.ID] {
+		other := w.dump.Find(id)
+		started := other.CreatedBy.Function
+		group := strings.HasSuffix(started, ").Go")
+		if _, waits := w.waits[id]; waits && other.Creator == g.ID &&
+			(group || slices.ContainsFunc(g.Frames, func(f goroutines.Frame) bool { return f.Function == started })) {
+			return id
+		}
+	}
+	return 0
+}
+
+// stuckIn are the goroutines that wait for one of the pools, as long as nobody
+// goes on who they wait for, or who may use what they hold.
+func (w *world) stuckIn(pools map[*record.Pool]holding) map[int64]bool {
+	stuck := make(map[int64]bool)
+	for id, to := range w.waits {
+		if _, ok := pools[to.pool]; ok {
+			stuck[id] = true
+		}
+	}
+	goesOn := func(id int64) bool { return !stuck[id] }
+	for changed := true; changed; {
+		changed = false
+		for id := range stuck {
+			to := w.waits[id]
+			if to.by != 0 && goesOn(to.by) || slices.ContainsFunc(to.owners, goesOn) || slices.ContainsFunc(w.helpers[id], goesOn) {
+				delete(stuck, id)
+				changed = true
+			}
+		}
+	}
+	return stuck
+}
