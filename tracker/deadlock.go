@@ -126,7 +126,7 @@ func (w *world) member(v *record.View) DeadlockMember {
 	g, to := w.dump.Find(v.Goroutine), w.waits[v.Goroutine]
 	m := DeadlockMember{
 		Goroutine: v.Goroutine, Kind: kindOf(v), Holds: frame(v.Stack.Locate(w.cfg.libraries).Site), Pool: v.Pool.Name,
-		Waits: w.site(g), WaitsFor: to.pool.Name,
+		Waits: w.waitsAt(g, to), WaitsFor: to.pool.Name,
 	}
 	if to.by != 0 {
 		m.Behind, m.BehindAt, m.Mutex = to.by, w.site(w.dump.Find(to.by)), to.owners != nil

@@ -39,28 +39,37 @@ const sharedFor = time.Second
 // It takes three seconds more if there seems to be a deadlock that wasn't seen
 // before: it looks again then. Callers at a time share one diagnosis.
 func (t *Tracker) Diagnose() Diagnosis {
-	d, suspects := t.glance()
-	if len(suspects) > 0 {
+	d, unsure := t.glance()
+	if slices.ContainsFunc(d.Pools, func(p PoolDiagnosis) bool {
+		return p.Waiting > 0 && slices.ContainsFunc(unsure, func(u *record.Pool) bool { return u.ID == p.PoolID })
+	}) {
 		time.Sleep(sureAfter + sharedFor/10)
 		d, _ = t.glance()
 	}
 	return d
 }
 
-// glance is Diagnose without a second look. It returns also the pools of the
-// deadlocks that aren't sure yet.
-func (t *Tracker) glance() (Diagnosis, []*record.Pool) {
+// glance is Diagnose without a second look. It returns also the pools of which
+// it isn't sure yet whether there is a deadlock: of all, if it was too early for
+// a look.
+func (t *Tracker) glance() (d Diagnosis, unsure []*record.Pool) {
 	s := &t.diagnosing
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if reach.Bubbled() { // whose time is its own
-		return t.makeSure(t.diagnose(takeDump))
+	take := takeDump
+	if !reach.Bubbled() { // whose time is its own
+		if s.last != nil && time.Since(s.last.TakenAt) <= sharedFor {
+			return *s.last, s.suspects
+		}
+		take = func() (*goroutines.Dump, bool) { return dumps.Dump(0) }
 	}
-	if s.last == nil || time.Since(s.last.TakenAt) > sharedFor {
-		made, suspects := t.makeSure(t.diagnose(func() (*goroutines.Dump, bool) { return dumps.Dump(0) }))
-		s.last, s.suspects = &made, suspects
+	d, seen, looked := t.diagnose(take)
+	if !looked {
+		return d, t.reg.Pools()
 	}
-	return *s.last, s.suspects
+	d = s.makeSure(d, seen)
+	s.last = &d
+	return d, s.suspects
 }
 
 func takeDump() (d *goroutines.Dump, fresh bool) { return goroutines.Take(), true }

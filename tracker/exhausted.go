@@ -79,8 +79,8 @@ func (t *Tracker) crowded(cfg *config, p *record.Pool, n record.Counts, now time
 	closed := p.Closed()
 	var told *Exhaustion
 	if exhausted && !closed && t.tellsExhausted(p, now) {
-		d, suspects := t.glance()
-		if slices.Contains(suspects, p) && t.holdsBack(p, now) {
+		d, unsure := t.glance()
+		if slices.Contains(unsure, p) && t.holdsBack(p, now) {
 			return nil, false // the next look will tell whether it is a deadlock
 		}
 		told = cfg.exhaustion(p, x)
@@ -134,7 +134,7 @@ func (t *Tracker) holdsBack(p *record.Pool, now time.Time) bool {
 		first = now
 		t.heldBack[p] = now
 	}
-	return now.Sub(first) < 2*sureAfter
+	return now.Sub(first) < 5*sureAfter // it may be too early for a look
 }
 
 // ask adds what the goroutines tell.

@@ -37,27 +37,24 @@ func keyOfSuspect(members []DeadlockMember, views []*record.View) string {
 	return b.String()
 }
 
-// makeSure adds to the diagnosis those deadlocks that are sure, and returns the
-// pools of those that aren't. It is called with diagnosing locked.
-func (t *Tracker) makeSure(d Diagnosis, seen []suspect, looked bool) (Diagnosis, []*record.Pool) {
-	if !looked {
-		return d, nil
-	}
+// makeSure adds to the diagnosis those deadlocks that are sure, and notes the
+// pools of those that aren't. It is called with mu held.
+func (s *diagnosing) makeSure(d Diagnosis, seen []suspect) Diagnosis {
 	since := make(map[string]time.Time)
-	var unsure []*record.Pool
-	for _, s := range seen {
-		first, known := t.diagnosing.since[s.key]
+	s.suspects = nil
+	for _, x := range seen {
+		first, known := s.since[x.key]
 		if !known {
 			first = d.TakenAt
 		}
-		since[s.key] = first
+		since[x.key] = first
 		if d.TakenAt.Sub(first) < sureAfter {
-			unsure = append(unsure, s.pools...)
+			s.suspects = append(s.suspects, x.pools...)
 			continue
 		}
-		d.Deadlocks = append(d.Deadlocks, s.Deadlock)
+		d.Deadlocks = append(d.Deadlocks, x.Deadlock)
 	}
-	t.diagnosing.since = since
+	s.since = since
 	slices.SortFunc(d.Deadlocks, func(a, b Deadlock) int { return slices.Compare(a.Pools, b.Pools) })
-	return d, unsure
+	return d
 }

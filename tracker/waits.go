@@ -28,6 +28,8 @@ type wait struct {
 	by   int64
 	// owners are the goroutines of which one holds the mutex that it waits for.
 	owners []int64
+	// group is the package of the group that it waits for; empty if it is none.
+	group string
 }
 
 func newWorld(cfg *config, dump *goroutines.Dump, pools []*record.Pool) *world {
@@ -147,8 +149,11 @@ func (w *world) findBehind() {
 	for i := range w.dump.Goroutines {
 		g := &w.dump.Goroutines[i]
 		if g.State == "sync.WaitGroup.Wait" {
-			if by := w.awaited(g); by != 0 {
-				behind[g.ID] = wait{pool: w.waits[by].pool, by: by}
+			if by := w.awaited(g); by != nil {
+				behind[g.ID] = wait{pool: w.waits[by.ID].pool, by: by.ID}
+				if group := by.CreatedBy; strings.HasSuffix(group.Function, ").Go") {
+					behind[g.ID] = wait{pool: w.waits[by.ID].pool, by: by.ID, group: group.Package()}
+				}
 			}
 			continue
 		}
@@ -165,18 +170,30 @@ func (w *world) findBehind() {
 
 // awaited is a goroutine that waits for a connection and that g seems to wait
 // for: g is in the function that started it, or it was started by a group's
-// method Go; 0 if there is none.
-func (w *world) awaited(g *goroutines.Goroutine) int64 {
+// method Go; nil if there is none.
+func (w *world) awaited(g *goroutines.Goroutine) *goroutines.Goroutine {
 	for _, id := range w.helpers[g.ID] {
 		other := w.dump.Find(id)
 		started := other.CreatedBy.Function
 		group := strings.HasSuffix(started, ").Go")
 		if _, waits := w.waits[id]; waits && other.Creator == g.ID &&
 			(group || slices.ContainsFunc(g.Frames, func(f goroutines.Frame) bool { return f.Function == started })) {
-			return id
+			return other
 		}
 	}
-	return 0
+	return nil
+}
+
+// waitsAt is the line on which a goroutine waits like that.
+func (w *world) waitsAt(g *goroutines.Goroutine, to wait) Frame {
+	i := w.innermost(g)
+	for i >= 0 && i < len(g.Frames)-1 && g.Frames[i].Package() == to.group {
+		i++
+	}
+	if i < 0 {
+		return Frame{}
+	}
+	return gFrame(g.Frames[i])
 }
 
 // stuckIn are the goroutines that wait for one of the pools, as long as nobody

@@ -45,10 +45,13 @@ func take(limit int) *Dump {
 	start := time.Now()
 	total := runtime.NumGoroutine()
 	text, cut := stacks(total, limit)
-	d := &Dump{TakenAt: start, Total: total, Cut: cut}
+	d := &Dump{TakenAt: start, Cut: cut}
 	d.Goroutines, d.Unknown = parse(text)
 	if n := len(d.Goroutines); cut && n > 0 {
 		d.Goroutines = d.Goroutines[:n-1] // not all of its frames are there
+	}
+	if d.Total = len(d.Goroutines) + d.Unknown; cut {
+		d.Total = max(d.Total+1, total) // which has changed since
 	}
 	d.index()
 	d.Took = time.Since(start)
