@@ -76,10 +76,17 @@ func (c *checklist) planted(f tracker.Finding) *item {
 	return nil
 }
 
+// unexpected tells if a finding is neither of a bug nor of a pool that hangs on
+// request.
+func (c *checklist) unexpected(f tracker.Finding) bool { return c.planted(f) == nil && !isHang(f.Pool) }
+
 // update takes in a snapshot and reports whether it changed anything.
 func (c *checklist) update(s tracker.Snapshot) (changed bool) {
 	for _, f := range s.Findings {
 		i := c.planted(f)
+		if i == nil && isHang(f.Pool) {
+			continue
+		}
 		if i == nil {
 			_, known := c.wrong[f.ID]
 			c.wrong[f.ID] = f
@@ -92,7 +99,7 @@ func (c *checklist) update(s tracker.Snapshot) (changed bool) {
 	}
 	// What was listed and is over by now counts as well.
 	for _, e := range s.Ended {
-		if _, known := c.wrong[e.Finding.ID]; c.planted(e.Finding) == nil && !known {
+		if _, known := c.wrong[e.Finding.ID]; c.unexpected(e.Finding) && !known {
 			c.wrong[e.Finding.ID] = e.Finding
 			changed = true
 		}
@@ -110,7 +117,7 @@ func (c *checklist) missing() []item {
 // that use, and some connections here are in use for ever.
 func (c *checklist) quiet(s tracker.Snapshot) bool {
 	return !slices.ContainsFunc(s.Open, func(f tracker.Finding) bool {
-		return f.Kind != tracker.KindStmt && c.planted(f) == nil
+		return f.Kind != tracker.KindStmt && c.unexpected(f)
 	})
 }
 
@@ -144,7 +151,7 @@ func (c *checklist) verdict() string {
 // either.
 func (c *checklist) updateAtExit(r tracker.Report) {
 	for _, f := range r.Findings {
-		if c.planted(f) == nil {
+		if c.unexpected(f) {
 			c.wrong[f.ID] = f
 		}
 	}

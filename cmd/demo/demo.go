@@ -72,6 +72,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 
+	if d.options.hang {
+		if err := s.hang(); err != nil {
+			return errors.Join(err, s.close())
+		}
+	}
+
 	base := "http://" + l.Addr().String()
 	d.screen.intro(data.what, base, s.selfTest)
 	if d.options.duration > 0 {

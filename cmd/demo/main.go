@@ -1,7 +1,7 @@
 // Command demo is a small web shop with leaks planted in it, under load, and
 // dbleaks looking at it. It lists each leak as it is found.
 //
-//	go run -C cmd/demo . [-for 15s] [-sqlite | -dsn user:password@tcp(host:3306)/]
+//	go run -C cmd/demo . [-for 15s] [-hang] [-sqlite | -dsn user:password@tcp(host:3306)/]
 //
 // The leaks are in bugs_*.go, at the lines marked BUG; code that looks like a
 // leak and isn't is in innocent_*.go, marked OK.

@@ -9,7 +9,7 @@ import (
 
 // source is the code that carries markers.
 //
-//go:embed bugs_*.go innocent_*.go shop.go
+//go:embed bugs_*.go innocent_*.go shop.go hang.go
 var source embed.FS
 
 // place is a line of the shop's source.

@@ -19,6 +19,7 @@ type options struct {
 	addr     string
 	addrSet  bool // by the flag
 	verbose  bool
+	hang     bool
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
@@ -36,6 +37,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.DurationVar(&o.duration, "for", 0, "stop after this `time` (default: at Ctrl-C); from 10s on,\n"+
 		"exit with status 1 if a planted leak was not found by then")
 	fs.StringVar(&o.addr, "addr", defaultAddr, "serve the shop at this loopback `address`; port 0 takes a free one")
+	fs.BoolVar(&o.hang, "hang", false, "exhaust three small pools of the shop's at once, as the button on its front page does:\n"+
+		"by a leak, by transactions that want a second connection, and behind a lock")
 	fs.BoolVar(&o.verbose, "v", false, "log findings to stderr, the way a service would")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err

@@ -40,6 +40,10 @@ func (s *shop) index(w http.ResponseWriter, r *http.Request) error {
 	var page struct {
 		Bugs, Innocents []link
 		SelfTest        string
+		Hangs           []struct{ Pool, What string }
+	}
+	for _, h := range hangs {
+		page.Hangs = append(page.Hangs, struct{ Pool, What string }{h.pool, h.what})
 	}
 	page.SelfTest = selfTestWords(s.selfTest)
 	s.mu.Lock()
@@ -71,6 +75,9 @@ form { margin: 0 } button { font: inherit; padding: 0 .4rem }
 <p>A web shop with leaks planted in it. What dbleaks knows about them:
 <a href="/debug/dbleaks/">/debug/dbleaks/</a>. Its self-test {{.SelfTest}}.</p>
 <p>To browse: <a href="/products">products</a>, <a href="/products/7">one product</a>, <a href="/orders">orders</a>.</p>
+<h2>Hang</h2>
+<p>Three pools of two connections each, which nobody else uses: {{range $i, $h := .Hangs}}{{if $i}}; {{end}}in <em>{{$h.Pool}}</em>, {{$h.What}}{{end}}.</p>
+<form method="post" action="/hang"><button>Hang them</button></form>
 {{define "link"}}{{if not .URI}}{{.Name}}{{else if eq .Method "POST"}}<form method="post" action="{{.URI}}"><button>{{.Name}}</button></form>{{else}}<a href="{{.URI}}">{{.Name}}</a>{{end}}{{end}}
 <h2>Leaks</h2>
 <p>Each may happen a few times only, so that the shop goes on working; the load spends them in the first seconds.</p>

@@ -33,6 +33,7 @@ type shop struct {
 	leader     *sql.Conn     // innocent: held on purpose
 	replica    *sql.DB       // innocent: its connections expire
 	payments   chan struct{} // nobody ever sends on it
+	hanging    *hanging      // the pools that are exhausted on request
 
 	mu      sync.Mutex
 	cursors []*cursor      // what browse leaves open, reachable but forgotten
@@ -51,6 +52,7 @@ func openShop(ctx context.Context, d *database, t *tracker.Tracker) (*shop, erro
 		db: db, driver: d.driver, dsn: d.dsn, tracker: t,
 		mux:      http.NewServeMux(),
 		payments: make(chan struct{}),
+		hanging:  newHanging(),
 		ration:   make(map[string]int),
 	}
 	for _, b := range bugs {
@@ -70,7 +72,7 @@ func openShop(ctx context.Context, d *database, t *tracker.Tracker) (*shop, erro
 // close gives back what the shop holds on purpose. What its bugs lost stays
 // lost: closing a DB closes its idle connections only.
 func (s *shop) close() error {
-	errs := []error{s.statements.close(), s.closeInnocents()}
+	errs := []error{s.hanging.close(), s.statements.close(), s.closeInnocents()}
 	return errors.Join(append(errs, s.db.Close())...)
 }
 
@@ -78,6 +80,7 @@ func (s *shop) routes() {
 	s.handle("GET /{$}", s.index)
 	s.handle("GET /products/{id}", s.product)
 	s.handle("GET /orders", s.orders)
+	s.handle("POST /hang", s.serveHang)
 	for _, b := range bugs {
 		s.handle(b.pattern, bound(s, b.handler))
 	}

@@ -53,11 +53,11 @@ func (m DeadlockMember) what() string {
 	if m.Behind == 0 {
 		return what
 	}
-	behind := fmt.Sprintf("goroutine %d, which it started", m.Behind)
+	behind := fmt.Sprintf("goroutine %d, which it has started", m.Behind)
 	if m.Mutex {
 		behind = fmt.Sprintf("a mutex that goroutine %d seems to hold", m.Behind)
 	}
-	return fmt.Sprintf("%s and which waits at %s for %s", behind, m.BehindAt.Short(), what)
+	return fmt.Sprintf("%s, itself waiting at %s for %s", behind, m.BehindAt.Short(), what)
 }
 
 func writeExhausted(b *bytes.Buffer, d Document) {
