@@ -140,19 +140,3 @@ func poolList(names []string) string {
 	}
 	return "pools " + strings.Join(names, ", ")
 }
-
-func deadlockAdvice(members []DeadlockMember) string {
-	const limit = "; raising the limit only makes it rarer"
-	for _, m := range members {
-		if m.Kind == KindTx && m.Pool == m.WaitsFor {
-			return fmt.Sprintf("run what waits at line %d on the transaction of line %d itself, or before it", m.Waits.Line, m.Holds.Line) + limit
-		}
-	}
-	for _, m := range members {
-		if (m.Kind == KindRows || m.Kind == KindRow) && m.Pool == m.WaitsFor {
-			return fmt.Sprintf("read the rows of line %d to their end and close them before the query at line %d", m.Holds.Line, m.Waits.Line) + limit
-		}
-	}
-	m := members[0]
-	return fmt.Sprintf("give back the %s of line %d before asking for another connection at line %d", m.Kind, m.Holds.Line, m.Waits.Line) + limit
-}

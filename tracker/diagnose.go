@@ -130,15 +130,16 @@ func (w *world) pool(p *record.Pool, h holding) PoolDiagnosis {
 		return cmp.Or(cmp.Compare(b.Handles.Age, a.Handles.Age), cmp.Compare(a.Handles.ID, b.Handles.ID))
 	})
 	for _, g := range w.waiters[p] {
-		site, stack := w.site(g), gFrames(g)
+		site := w.site(g)
 		i := slices.IndexFunc(out.Waiters, func(known Waiter) bool { return known.Site == site })
 		if i < 0 {
 			i = len(out.Waiters)
-			out.Waiters = append(out.Waiters, Waiter{Goroutine: g.ID, Longest: g.Wait, Site: site, Stack: stack})
+			out.Waiters = append(out.Waiters, Waiter{Goroutine: g.ID, Longest: g.Wait, Site: site, Stack: gFrames(g)})
 		}
 		out.Waiters[i].Count++
 	}
 	slices.SortStableFunc(out.Waiters, func(a, b Waiter) int { return cmp.Compare(b.Count, a.Count) })
+	out.Advice = poolAdvice(p, out, h)
 	return out
 }
 
@@ -170,7 +171,7 @@ func (w *world) opener(id int64) Opener {
 	}
 	o := Opener{Goroutine: id, State: g.State, Longest: g.Wait, At: w.site(g), Stack: gFrames(g)}
 	if to, ok := w.waits[id]; ok {
-		o.WaitsFor = to.pool.Name
+		o.WaitsFor, o.waits = to.pool.Name, to.by == 0
 	}
 	return o
 }

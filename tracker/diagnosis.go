@@ -30,6 +30,8 @@ type PoolDiagnosis struct {
 	Waiters      []Waiter // the most first
 	// Waiting counts the goroutines in Waiters.
 	Waiting int
+	// Advice is what to do, a line each, as far as that is sure.
+	Advice []string
 }
 
 // Holder is what holds connections: the handles that one line opened.
@@ -55,6 +57,8 @@ type Opener struct {
 	Stack []Frame
 	// WaitsFor is the name of the pool that they wait for a connection of.
 	WaitsFor string
+
+	waits bool // by themselves, and not behind others
 }
 
 // Waiter is goroutines that wait for a connection at one line.

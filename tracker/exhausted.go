@@ -142,6 +142,9 @@ func (x *Exhaustion) ask(d Diagnosis) {
 	for _, p := range d.Pools {
 		if p.PoolID == x.PoolID {
 			x.Waiters = p.Waiters
+			if len(p.Advice) > 0 {
+				x.Advice = p.Advice[0]
+			}
 		}
 	}
 	for _, l := range d.Deadlocks {

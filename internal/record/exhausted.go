@@ -185,6 +185,12 @@ func (l look) exhaustion() Exhaustion {
 	}
 }
 
+// Acquires is how often connections left the pool, as far as was seen.
+func (p *Pool) Acquires() uint64 {
+	_, n := p.Look(Policy{}, false)
+	return n.Moves.acquires
+}
+
 // Holders are what holds the pool's connections: one view for each that is in
 // use.
 func (p *Pool) Holders(policy Policy) []View {

@@ -27,6 +27,7 @@ type DiagnosedPool struct {
 	Waiting int             `json:"waiting"`
 	Holders []DiagnosedLine `json:"holders"`
 	Waiters []WaitingLine   `json:"waiters"`
+	Advice  []string        `json:"advice,omitempty"`
 }
 
 // DiagnosedLine is a finding, or a group of open handles, that holds
@@ -91,7 +92,7 @@ func (d Document) WithDiagnosis(t tracker.Diagnosis) Document {
 
 func (b builder) diagnosedPool(p tracker.PoolDiagnosis) DiagnosedPool {
 	out := DiagnosedPool{
-		Name: p.Pool, ID: p.PoolID, Waiting: p.Waiting,
+		Name: p.Pool, ID: p.PoolID, Waiting: p.Waiting, Advice: p.Advice,
 		Holders: convert(p.Holders, b.diagnosedLine), Waiters: convert(p.Waiters, waitingLine),
 	}
 	if p.Known {

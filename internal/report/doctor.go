@@ -18,7 +18,7 @@ func WriteDoctor(w io.Writer, d Document) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s, at %s\n\n", d.Process.Words(), d.GeneratedAt.Format(timeLayout))
 	for _, sentence := range d.Verdict() {
-		fmt.Fprintf(&b, "%s\n", sentence)
+		fmt.Fprintf(&b, "- %s\n", sentence)
 	}
 	if x := d.Diagnosis; x != nil {
 		for i, l := range x.Deadlocks {
@@ -32,6 +32,9 @@ func WriteDoctor(w io.Writer, d Document) error {
 	_, err := w.Write(b.Bytes())
 	return err
 }
+
+// verdictFindings bounds the findings in a verdict: the surest come first.
+const verdictFindings = 5
 
 // Verdict says what is the matter, in sentences: first what keeps callers
 // waiting, then what is lost, then what is only suspected.
@@ -50,8 +53,11 @@ func (d Document) Verdict() (out []string) {
 	for _, r := range d.Refused() {
 		say("%s", r.verdict())
 	}
-	for _, f := range d.Findings {
+	for _, f := range d.Findings[:min(len(d.Findings), verdictFindings)] {
 		say("%s, opened at %s: %s.", upper(f.Headline()), f.Site.Short(), f.Reason)
+	}
+	if n := len(d.Findings) - verdictFindings; n > 0 {
+		say("And %s more; see below.", words.Plural(n, "finding"))
 	}
 	switch {
 	case len(d.Pools) == 0:
@@ -137,6 +143,9 @@ func writeDiagnosed(b *bytes.Buffer, p DiagnosedPool) {
 			t.add("for it", strconv.Itoa(w.Count), blocked(w.LongestSeconds), w.Site.Short())
 		}
 		t.write(b)
+	}
+	for _, a := range p.Advice {
+		fmt.Fprintf(b, "do: %s\n", a)
 	}
 }
 

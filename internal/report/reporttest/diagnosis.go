@@ -18,6 +18,7 @@ func Diagnosis() tracker.Diagnosis {
 		Pools: []tracker.PoolDiagnosis{
 			{
 				Pool: "orders", PoolID: 1, Limit: 2, InUse: 2, Known: true, Waiting: 33,
+				Advice: []string{"checkout.go:131 asks for a second connection with the transaction of checkout.go:118 open: run it on the transaction, or before it"},
 				Holders: []tracker.Holder{{Handles: holding, Openers: []tracker.Opener{
 					{Goroutine: 78, Count: 2, State: "select", Longest: 4 * time.Minute, At: items, Stack: waiting, WaitsFor: "orders"},
 				}}},
@@ -42,7 +43,7 @@ func Diagnosis() tracker.Diagnosis {
 				{Goroutine: 79, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: count, WaitsFor: "orders", Behind: 78, BehindAt: items, Mutex: true},
 			},
 			Reason: "2 goroutines hold all connections of pool orders and wait for another: none comes back until one of them gives up",
-			Advice: "run what waits at line 131 on the transaction of line 118 itself, or before it; raising the limit only makes it rarer",
+			Advice: "run what waits at checkout.go:131 on the transaction of checkout.go:118 itself, or before it; raising the limit only makes it rarer",
 		}},
 	}
 }

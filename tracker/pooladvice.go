@@ -1,0 +1,81 @@
+package tracker
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
+
+const (
+	// manyConns is from how many connections on a pool is told to have no limit.
+	manyConns = 100
+	// manyClosed is how many connections must have been closed for want of room
+	// among the idle ones, and acquiresPerClosed how few acquires there are for
+	// each, before the pool is told to keep more.
+	manyClosed, acquiresPerClosed = 1000, 4
+)
+
+// poolAdvice says what is to be done about a pool, as far as that is sure.
+func poolAdvice(p *record.Pool, d PoolDiagnosis, h holding) (out []string) {
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, holder := range d.Holders {
+		f := holder.Handles
+		if f.State == StateLeaked && (f.Kind == KindRows || f.Kind == KindRow) {
+			say("close the rows of %s: %s lost with them", short(f.Site), plural(f.Leaked, "connection is", "connections are"))
+		}
+		for _, o := range holder.Openers {
+			switch {
+			case !o.waits || o.WaitsFor != d.Pool:
+			case f.Kind == KindTx:
+				say("%s asks for a second connection with the transaction of %s open: run it on the transaction, or before it", short(o.At), short(f.Site))
+			case f.Kind == KindRows:
+				say("%s asks for a second connection with the rows of %s open: read them to their end and close them first", short(o.At), short(f.Site))
+			}
+		}
+	}
+	if !h.known {
+		return out
+	}
+	if d.Limit == 0 && d.InUse >= manyConns {
+		say("set a limit (SetMaxOpenConns): without one the pool opens connections until the server refuses them")
+	}
+	if closed := h.stats.MaxIdleClosed; closed >= manyClosed {
+		if n := p.Acquires(); uint64(closed)*acquiresPerClosed >= n {
+			say("keep more connections idle (SetMaxIdleConns): %d were closed for want of room, in %d acquires", closed, n)
+		}
+	}
+	return out
+}
+
+// short is where a line is, without directories.
+func short(f Frame) string {
+	return fmt.Sprintf("%s:%d", path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line)
+}
+
+// deadlockAdvice says what would keep it from coming back.
+func deadlockAdvice(members []DeadlockMember) string {
+	const limit = "; raising the limit only makes it rarer"
+	for _, m := range members {
+		if m.Mutex {
+			return fmt.Sprintf("do what %s guards by a lock before %s takes a connection, or ask for the connection of %s outside of the lock", short(m.Waits), short(m.Holds), short(m.BehindAt)) + limit
+		}
+	}
+	for _, m := range members {
+		if m.Kind == KindTx && m.Pool == m.WaitsFor && m.Behind == 0 {
+			return fmt.Sprintf("run what waits at %s on the transaction of %s itself, or before it", short(m.Waits), short(m.Holds)) + limit
+		}
+	}
+	for _, m := range members {
+		if (m.Kind == KindRows || m.Kind == KindRow) && m.Pool == m.WaitsFor && m.Behind == 0 {
+			return fmt.Sprintf("read the rows of %s to their end and close them before the query at %s", short(m.Holds), short(m.Waits)) + limit
+		}
+	}
+	m := members[0]
+	at := m.Waits
+	if m.Behind != 0 {
+		at = m.BehindAt
+	}
+	return fmt.Sprintf("give back the %s of %s before asking for another connection at %s", m.Kind, short(m.Holds), short(at)) + limit
+}
