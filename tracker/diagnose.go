@@ -65,6 +65,10 @@ func (t *Tracker) glance() (d Diagnosis, unsure []*record.Pool) {
 	}
 	d, seen, looked := t.diagnose(take)
 	if !looked {
+		if s.last != nil {
+			d = *s.last
+			d.Deadlocks = nil // may be over
+		}
 		return d, t.reg.Pools()
 	}
 	d = s.makeSure(d, seen)
@@ -152,6 +156,9 @@ func (w *world) openers(views []*record.View) (out []Opener) {
 		})
 		if i < 0 {
 			i = len(out)
+			if g := w.dump.Find(o.Goroutine); g != nil {
+				o.Stack = gFrames(g)
+			}
 			out = append(out, o)
 		}
 		out[i].Count++
@@ -161,6 +168,7 @@ func (w *world) openers(views []*record.View) (out []Opener) {
 	return out
 }
 
+// opener is what a goroutine does, but for its stack.
 func (w *world) opener(id int64) Opener {
 	g := w.dump.Find(id)
 	switch {
@@ -169,7 +177,7 @@ func (w *world) opener(id int64) Opener {
 	case g == nil:
 		return Opener{Goroutine: id, State: "exited"}
 	}
-	o := Opener{Goroutine: id, State: g.State, Longest: g.Wait, At: w.site(g), Stack: gFrames(g)}
+	o := Opener{Goroutine: id, State: strings.Clone(g.State), Longest: g.Wait, At: w.site(g)}
 	if to, ok := w.waits[id]; ok {
 		o.WaitsFor, o.waits = to.pool.Name, to.by == 0
 	}

@@ -73,11 +73,9 @@ func (w *world) findWaiters() {
 // are, and where they lie. What it is handed inside of something else isn't seen.
 func (w *world) findHelpers() {
 	handles := make(map[uintptr]int64)
+	var working []*goroutines.Goroutine
 	for i := range w.dump.Goroutines {
 		g := &w.dump.Goroutines[i]
-		if g.Creator == 0 {
-			continue
-		}
 		if len(g.Frames) > 0 && g.CreatedBy.Package() == "database/sql" {
 			last := g.Frames[len(g.Frames)-1]
 			if typ := last.ReceiverType(); typ == "database/sql.Tx" || typ == "database/sql.Rows" {
@@ -86,18 +84,18 @@ func (w *world) findHelpers() {
 				}
 			}
 		}
-		if w.atWork(g) {
+		if !w.atWork(g) {
+			continue
+		}
+		working = append(working, g)
+		if g.Creator != 0 {
 			w.helpers[g.Creator] = append(w.helpers[g.Creator], g.ID)
 		}
 	}
 	if len(handles) == 0 {
 		return
 	}
-	for i := range w.dump.Goroutines {
-		g := &w.dump.Goroutines[i]
-		if !w.atWork(g) {
-			continue
-		}
+	for _, g := range working {
 		for _, f := range g.Frames {
 			for word := range f.Words() {
 				if owner := handles[word]; owner != 0 && owner != g.ID && !slices.Contains(w.helpers[owner], g.ID) {

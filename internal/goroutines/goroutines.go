@@ -76,7 +76,7 @@ func (d *Dump) index() {
 
 // stacks returns the text of runtime.Stack.
 func stacks(goroutines, limit int) (text string, cut bool) {
-	const usual = 1 << 10 // bytes for a goroutine
+	const usual = 2 << 10 // bytes for a goroutine: rather too many than to do it twice
 	for size := min(goroutines*usual+64<<10, limit); ; size = min(2*size, limit) {
 		buf := make([]byte, size)
 		n := runtime.Stack(buf, true)
@@ -152,7 +152,8 @@ type Source struct {
 // Dump returns a dump that is no older than maxAge: one that was taken for
 // somebody else, or a new one. Dumps are taken one at a time, and take one
 // hundredth of the time at most: if it is too early for a new one, the latest
-// is returned, and fresh is false.
+// is returned, and fresh is false; of a large one that may be all but its
+// goroutines.
 func (s *Source) Dump(maxAge time.Duration) (d *Dump, fresh bool) {
 	asked := time.Now()
 	s.mu.Lock()
@@ -171,16 +172,19 @@ func (s *Source) Dump(maxAge time.Duration) (d *Dump, fresh bool) {
 	}
 	d = take(limit)
 	s.last = d
-	// It may be large: forget it when the next one may be taken.
-	time.AfterFunc(max(maxAge, dumpShare*d.Took), func() { s.forget(d) })
+	time.AfterFunc(max(maxAge, keepFor), func() { s.forget(d) })
 	return d, true
 }
 
+// keepFor is for how long a dump is kept for others, as it may be large.
+const keepFor = 2 * time.Second
+
+// forget keeps of a dump only when it was, and how long it took.
 func (s *Source) forget(d *Dump) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last == d {
-		s.last = nil
+		s.last = &Dump{TakenAt: d.TakenAt, Took: d.Took, Total: d.Total, Cut: d.Cut, Unknown: d.Total}
 	}
 }
 

@@ -54,6 +54,7 @@ func (f Frame) Package() string { return callstack.Frame{Function: f.Function}.P
 // parse reads the text of runtime.Stack. What it doesn't understand it leaves
 // out: unknown counts the goroutines of which that is all.
 func parse(text string) (all []Goroutine, unknown int) {
+	all = make([]Goroutine, 0, strings.Count(text, "\n\ngoroutine ")+1)
 	for entry := range entries(text) {
 		var g Goroutine
 		header, stack, _ := strings.Cut(entry, "\n")
