@@ -12,10 +12,7 @@ type stateError struct{ SQLState [5]byte }
 func (*stateError) Error() string { return "of the server" }
 
 // embedding has what is the server's inside, or nothing.
-type embedding struct {
-	*stateError
-	error
-}
+type embedding struct{ *stateError }
 
 func (e embedding) Error() string { return "of a wrapper" }
 
@@ -35,7 +32,7 @@ func TestSurvives(t *testing.T) {
 		{"duplicate key", state("23000"), MySQL, true},
 		{"duplicate key, wrapped", fmt.Errorf("insert: %w", state("23000")), MySQL, true},
 		{"deadlock", state("40001"), MySQL, false},
-		{"state inside", embedding{stateError: state("42000")}, MySQL, true},
+		{"state inside", embedding{state("42000")}, MySQL, true},
 		{"nothing inside", embedding{}, MySQL, false},
 		{"nothing at all", (*stateError)(nil), MySQL, false},
 		{"no state", errors.New("EOF"), MySQL, false},
