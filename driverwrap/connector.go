@@ -8,7 +8,6 @@ import (
 	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
-	"github.com/dbleaks-go/dbleaks/internal/servererr"
 )
 
 // WrapConnector wraps a connector, for libraries that call [sql.OpenDB]
@@ -56,9 +55,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	inner, err := c.inner.Connect(ctx)
 	if err != nil {
-		if r, ok := servererr.Of(err); ok && !insideAnother() {
-			c.pool.Refused(r)
-		}
+		c.refused(err)
 		return nil, err
 	}
 	return recordConn(inner, c.pool.Connected(ctx), c.inner), nil
@@ -68,6 +65,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) probeConnect(ctx context.Context) (driver.Conn, error) {
 	inner, id, err := c.options.probe.Connect(ctx, c.inner)
 	if err != nil {
+		c.refused(err)
 		return nil, err
 	}
 	rec := c.pool.Connected(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/internal/fakedriver"
 	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
 // stateError is like those of PostgreSQL's drivers.
@@ -112,20 +113,34 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedTwice: what two wrappers see, with one of another package in
-// between, is told once.
-func TestRefusedTwice(t *testing.T) {
-	fake := fakedriver.New(0, nil)
-	tr := newTracker(t)
-	inner := driverwrap.WrapConnector(fake.Connector(), driverwrap.WithTracker(tr), driverwrap.WithName("inner"))
-	db := driverwrap.OpenDB(settingConnector{inner}, driverwrap.WithTracker(tr), driverwrap.WithName("outer"))
-	defer db.Close()
-	fake.Script(fakedriver.Rule{Method: "Connect", Answer: fakedriver.Answer{Err: stateError("53300")}})
-	if err := db.Ping(); err != stateError("53300") {
-		t.Error(err)
-	}
-	if r := tr.Snapshot().Refusals; len(r) != 1 || r[0].Pool != "outer" || r[0].Count != 1 {
-		t.Errorf("%+v", r)
+// TestRefusedOnce: what a probe sees too is told, and what two wrappers see, with
+// one of another package in between, is told once.
+func TestRefusedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		probe record.Probe
+		twice bool
+	}{
+		{"no probe", nil, false}, {"probe", &counter{}, false}, {"twice", nil, true}, {"twice, with a probe", &counter{}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fake := fakedriver.New(0, nil)
+			tr := newTracker(t)
+			opts := []driverwrap.Option{driverwrap.WithTracker(tr), driverwrap.WithProbe(tt.probe), driverwrap.WithName("shop")}
+			c := fake.Connector()
+			if tt.twice {
+				c = settingConnector{driverwrap.WrapConnector(c, append(opts, driverwrap.WithName("inner"))...)}
+			}
+			db := driverwrap.OpenDB(c, opts...)
+			defer db.Close()
+			fake.Script(fakedriver.Rule{Method: "Connect", Answer: fakedriver.Answer{Err: stateError("53300")}})
+			if err := db.Ping(); !errors.Is(err, stateError("53300")) {
+				t.Error(err)
+			}
+			if r := tr.Snapshot().Refusals; len(r) != 1 || r[0].Pool != "shop" || r[0].Count != 1 {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 
