@@ -21,7 +21,12 @@ var sessionMutations = []mutation{
 	if false {`},
 	{"transaction in a transaction not told", "tx.go", `c.rec.Settled(session.Tx | session.Tables)`, `c.rec.Settled(0 * session.Tx)`},
 	{"dialect not told by the name of the driver", "session.go", `return session.DialectOf(c.rec.Driver())`, `return session.Unknown`},
-	{"refused connection not told", "connector.go", `c.pool.Refused(r)`, `_ = r`},
+	{"refused connection not told", "refused.go", `c.pool.Refused(r)`, `_ = r`},
+	{"connection refused to a probe not told", "connector.go", `probe.Connect(ctx, c.inner)
+	if err != nil {
+		c.refused(err)`, `probe.Connect(ctx, c.inner)
+	if err != nil {`},
+	{"refused connection told twice", "refused.go", `connectors > 1`, `connectors > 99`},
 	{"refused exec not told", "conn.go", `		refused(c.rec, err)
 	}
 	return result, err`, `	}
