@@ -211,14 +211,14 @@ var standardRoot = sync.OnceValue(func() string {
 })
 
 // standard reports whether a function of the package and file is of the standard
-// library. Its packages have no dot in the first part of their path.
+// library. Its files are in directories without a dot in the first part.
 func standard(pkg, file string) bool {
 	if root := standardRoot(); root != "" {
 		return strings.HasPrefix(file, root)
 	}
-	first, _, _ := strings.Cut(pkg, "/")
-	own := first == "main" || first == firstElements(mainModule(), 1)
-	return first == "internal" || !own && path.Dir(file) == pkg && !strings.Contains(first, ".")
+	// A function that the runtime has for another package is in a file of its own.
+	first := firstElements(path.Dir(file), 1)
+	return pkg != "main" && first != firstElements(mainModule(), 1) && !strings.Contains(first, ".")
 }
 
 // mainModule is the path of the module that the program was built from; empty

@@ -157,6 +157,7 @@ func TestDiagnoseDeadlocks(t *testing.T) {
 			}
 			s.all.Go(func() { s.nested(s.dbs[0]) })
 			s.all.Go(func() { <-s.ctx.Done(); tx.Rollback() })
+			eventually(s.t, "both connections are taken", func() bool { return s.dbs[0].Stats().InUse == 2 })
 			for range 3 {
 				s.all.Go(func() { s.wait(s.dbs[0]) })
 			}
