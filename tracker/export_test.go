@@ -1,6 +1,11 @@
 package tracker
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/record"
+)
 
 // ForgetProofs makes the next proof as early as if none had been made.
 func ForgetProofs() {
@@ -17,4 +22,10 @@ func (t *Tracker) DiagnoseNow() Diagnosis {
 	}
 	slices.SortFunc(d.Deadlocks, func(a, b Deadlock) int { return slices.Compare(a.Pools, b.Pools) })
 	return d
+}
+
+// Usual is what is said of the times that handles were held, next to their
+// threshold.
+func Usual(k Kind, h HeldTimes, threshold time.Duration) string {
+	return usual(k, h, record.Limit{Threshold: threshold})
 }

@@ -46,7 +46,6 @@ func TestHeldTimes(t *testing.T) {
 			"99 % of transactions from this line are given back within 1ms"},
 		{"inside of another", "rows of a transaction", 101, time.Millisecond, 0, 30 * time.Second,
 			"99 % of transactions from this line are given back within 1ms; the threshold is 30s, 1s would do: tracker.WithSiteThreshold"},
-		{"hours", "tx", 21, 5 * time.Hour, 0, 30 * time.Second, ""},
 		{"statements, which have no threshold", "stmt", 101, time.Millisecond, 0, 30 * time.Second, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,5 +106,12 @@ func TestWithin(t *testing.T) {
 	}
 	if got := (tracker.HeldTimes{}).Within(0.9); got != 0 {
 		t.Errorf("of none, some are given back within %v", got)
+	}
+}
+
+func TestUsualBeyondMeasure(t *testing.T) {
+	days := tracker.HeldTimes{Count: 1000, Buckets: []tracker.HeldBucket{{math.MaxInt64, 1000}}}
+	if got := tracker.Usual(tracker.KindTx, days, time.Minute); got != "" {
+		t.Errorf("of what is held for days: %q", got)
 	}
 }
