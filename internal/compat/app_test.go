@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,12 @@ func (a *app) shutDown() {
 	eventually(a.t, "transactions end with their context", func() bool {
 		return a.open(tracker.KindTx) == 0
 	})
+	// And it still looks at a connection that it puts back, which must not be
+	// closed meanwhile.
+	held := func() int { return a.open(tracker.KindConn) + a.open(tracker.KindRows) + a.open(tracker.KindRow) }
+	for i := 0; i < 10_000 && a.db.Stats().InUse > held(); i++ {
+		runtime.Gosched()
+	}
 	if err := a.db.Close(); err != nil {
 		a.t.Error(err)
 	}

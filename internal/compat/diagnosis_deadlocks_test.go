@@ -213,10 +213,16 @@ func nameOf(f tracker.Frame) string {
 
 // Each jam is told when the pool is exhausted, with everybody who is in it.
 func TestDeadlocks(t *testing.T) {
+	slots := make(chan struct{}, 2) // trackers share the time that dumps may take
 	onEach(t, backends, func(t *testing.T, b *backend) {
-		for _, j := range jams {
+		for i, j := range jams {
+			if i > 0 && (b == pqBackend || b == sqliteBackend) {
+				continue // what waits for what is no matter of the driver's
+			}
 			t.Run(j.name, func(t *testing.T) {
 				t.Parallel()
+				slots <- struct{}{}
+				defer func() { <-slots }()
 				a := newApp(t, b, oftenSwept)
 				dbs := a.pools(j.limits)
 				var met sync.WaitGroup
