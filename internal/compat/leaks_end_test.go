@@ -23,8 +23,12 @@ func (l leak) wantAssertion(a *app) {
 	case l.kind == tracker.KindDB:
 		opts = append(opts, tracker.IncludeDBs())
 	}
-	a.tracker.AssertNoLeaks(&test, opts...)
 	kind, place, proof := l.proofAt(a, tracker.ProofAtAssert)
+	if proof == tracker.ProofGoroutineLeak {
+		// Its goroutine may be about to wait for what it will wait for.
+		eventually(a.t, "the proof", func() bool { return a.tracker.Prove() && len(a.leaked()) > 0 })
+	}
+	a.tracker.AssertNoLeaks(&test, opts...)
 	line := fmt.Sprintf("%s:%d\n", place.File, place.Line)
 	verdict := fmt.Sprintf("%s LEAKED (%s)", kind, proof)
 	if !strings.Contains(test.log, verdict) || !strings.Contains(test.log, line) {
