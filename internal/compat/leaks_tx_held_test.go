@@ -54,7 +54,7 @@ var txHeldLeaks = []leak{
 			group.Wait()
 		})
 	}},
-	{name: "locks twice", shows: "locks a mutex that it has locked", kind: tracker.KindTx, known: atThreshold, locks: true, proven: backends, where: "is blocked for ever (sync.Mutex.Lock) in", plant: locksTwice},
+	{name: "locks twice", shows: "locks a mutex that it has locked", kind: tracker.KindTx, known: atThreshold, locks: true, proven: []*backend{mysqlBackend, pqBackend, sqliteBackend}, on: []*backend{mysqlBackend, pqBackend, sqliteBackend}, where: "is blocked for ever (sync.Mutex.Lock) in", plant: locksTwice},
 	{name: "reads before it writes", shows: "asks for an RWMutex's lock while it has it to read", kind: tracker.KindTx, known: atThreshold, locks: true, proven: backends, where: "is blocked for ever (sync.RWMutex.Lock) in", plant: readsBeforeWrite},
 	{name: "once unfinished", shows: "waits for a `sync.Once` whose function never returns", kind: tracker.KindTx, known: atThreshold, locks: true, proven: backends, where: "is blocked for ever (sync.Mutex.Lock) in", plant: onceUnfinished},
 	{name: "close waits for its own transaction", shows: "the deferred Close of a Conn waits for the transaction on it", kind: tracker.KindTx, known: atThreshold, locks: true,
