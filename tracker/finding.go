@@ -47,6 +47,14 @@ type Finding struct {
 	// the monotonic clock, so a stepped wall clock doesn't change it.
 	OpenedAt time.Time
 	Age      time.Duration
+	// Median is the age that half of the handles are not younger than, and
+	// LatestAt when the youngest was opened.
+	Median   time.Duration
+	LatestAt time.Time
+	// FirstSeen is when the finding was first reported, and Change how many
+	// handles more it has than a minute before; zero for what is merely open.
+	FirstSeen time.Time
+	Change    int
 	// Count is the number of handles (of KindSession: of connections), Leaked
 	// how many of them are proven.
 	Count, Leaked int
@@ -97,6 +105,9 @@ type Pool struct {
 	Stats *sql.DBStats
 	// Exhausted is set if the pool is, as of its last sweep; it takes Stats.
 	Exhausted *Exhaustion
+	// Recent are the last ten minutes, the oldest first, without the times in
+	// which nothing was in use.
+	Recent []PoolSample
 }
 
 // Totals count handles since the tracker was made.
@@ -136,6 +147,9 @@ type Snapshot struct {
 	SiteThresholds []SiteThreshold
 	Beyond         Beyond
 	LeakProfile    LeakProfile
+	Overhead       Overhead
+	// SelfTest is the last self-test that has ended; nil if none has.
+	SelfTest *SelfTested
 }
 
 // Beyond counts what was past the limits that keep a tracker's memory bounded.
@@ -167,12 +181,20 @@ type LeakProfile struct {
 	Took time.Duration
 }
 
-// Ended is a finding that is over: all of its handles were given back.
+// Ended is a finding that is over: none of its handles is open any more.
 type Ended struct {
-	Finding Finding   // as last reported, in StateRecovered
-	At      time.Time // when the last handle was given back
-	// Held is the longest time that a handle of the finding was open.
+	// Finding is as last reported; in StateRecovered if handles of it were given
+	// back, or DBs closed.
+	Finding Finding
+	At      time.Time // when the last handle was seen to have ended
+	// Held is the longest time that a handle was open that was given back.
 	Held time.Duration
 	// Count is how many reported handles were given back.
 	Count int
+	// Leaked is how many were proven leaked when it was last reported.
+	Leaked int
+	// Gone is how many reported handles were not seen to be given back: their
+	// connection was closed, or a handle inside them was found to be the cause
+	// and is a finding of its own. It is 0 for DBs.
+	Gone int
 }

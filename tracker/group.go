@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -15,10 +16,13 @@ import (
 // group is the root causes that make up one finding: the same line, kind and
 // pool name.
 type group struct {
-	key   record.Key
-	kind  Kind
-	views []*record.View
-	lost  int
+	key    record.Key
+	kind   Kind
+	views  []*record.View
+	lost   int
+	fresh  int       // of the views, those that were not of this finding before
+	since  time.Time // when it was first reported
+	change int       // in the last minute
 	// stacks are those of the views, each once.
 	stacks []*callstack.Stack
 	// series is set for a finding that is reported for its growth.
@@ -142,6 +146,9 @@ func (c *config) finding(g *group) Finding {
 		Goroutine: v.Goroutine,
 		Children:  c.children(g.views),
 	}
+	f.Median = g.views[len(g.views)/2].Age
+	f.LatestAt = g.views[len(g.views)-1].WallClock()
+	f.FirstSeen, f.Change = g.since, g.change
 	switch {
 	case g.lost > 0:
 		f.State, f.Proof = StateLeaked, proofOf(g.firstLost())

@@ -20,6 +20,13 @@ type SelfTestResult struct {
 	Site  Frame // the line that leaked
 }
 
+// SelfTested is a self-test that has ended.
+type SelfTested struct {
+	SelfTestResult
+	At    time.Time // when it ended
+	Error string    // empty if it saw the leak
+}
+
 const (
 	// selfTestPatience is how long a leak may take to be seen, and selfTestGrace
 	// how long a driver may take to notice the end of a context.
@@ -46,9 +53,16 @@ const (
 func (t *Tracker) SelfTest(ctx context.Context, db *sql.DB) (SelfTestResult, error) {
 	r, err := t.selfTest(ctx, db)
 	if err != nil {
-		return SelfTestResult{}, fmt.Errorf("tracker: self-test: %w", err)
+		r, err = SelfTestResult{}, fmt.Errorf("tracker: self-test: %w", err)
 	}
-	return r, nil
+	if t != nil {
+		done := SelfTested{SelfTestResult: r, At: time.Now()}
+		if err != nil { // the error itself may refer to anything
+			done.Error = err.Error()
+		}
+		t.selfTested.Store(&done)
+	}
+	return r, err
 }
 
 // SelfTest tests the default tracker; see [(*Tracker).SelfTest].

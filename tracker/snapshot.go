@@ -19,6 +19,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		Since:       t.started,
 		Beyond:      Beyond{Stacks: t.reg.Stacks.Overflow(), Statements: t.reg.Unlisted()},
 		LeakProfile: leakProfile(),
+		SelfTest:    t.selfTested.Load(),
 		Thresholds: map[Kind]time.Duration{
 			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
@@ -78,6 +79,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		}
 	}
 	merge(groups, growing)
+	t.recall(groups, s.TakenAt)
 	usual := cfg.groupViews(slices.DeleteFunc(open, func(v record.View) bool { return alarmed[v.ID] }))
 	countAlarms(s.Pools, groups)
 	slices.SortFunc(s.Pools, func(a, b Pool) int {
@@ -85,7 +87,20 @@ func (t *Tracker) Snapshot() Snapshot {
 	})
 	s.Findings = cfg.findings(groups)
 	s.Open = cfg.findings(usual)
+	s.Overhead = t.overhead(s.Pools)
 	return s
+}
+
+// recall adds to the groups what is remembered of their findings.
+func (t *Tracker) recall(groups map[record.Key]*group, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, g := range groups {
+		g.change = len(g.views)
+		if a := t.active[key]; a != nil {
+			g.since, g.change = a.since, a.history.change(now, len(g.views))
+		}
+	}
 }
 
 func (c *config) findings(groups map[record.Key]*group) []Finding {
@@ -101,7 +116,7 @@ func (c *config) pool(p *record.Pool, n record.Counts) Pool {
 	out := Pool{
 		ID: p.ID, Name: p.Name, Driver: p.Driver, Source: p.Source,
 		Site:     frame(p.Opened.Stack.Locate(c.libraries).Site),
-		OpenedAt: p.Wall, Closed: p.Closed(), InUse: n.InUse, Idle: n.Idle,
+		OpenedAt: p.Wall, Closed: p.Closed(), InUse: n.InUse, Idle: n.Idle, Recent: poolSamples(p),
 		Open: map[Kind]int{
 			KindConn: n.Conns, KindTx: n.Txs, KindRows: n.Rows, KindRow: n.Row, KindStmt: n.Stmts,
 			KindSession: n.Sessions,

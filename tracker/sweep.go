@@ -8,63 +8,8 @@ import (
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
-const (
-	firstSummary = time.Minute
-	lastSummary  = time.Hour
-	maxEnded     = 100
-	// maxActive bounds the findings that are followed at a time.
-	maxActive = 1000
-)
-
-// active is a finding that was reported and is not over.
-type active struct {
-	finding Finding // as last seen
-	since   time.Time
-	// live is how much of the finding each pool's last sweep saw.
-	live map[*record.Pool]int
-	// leakedSaid is set once EventLeaked was emitted.
-	leakedSaid bool
-	summaries
-	// reported, overdue and lost are how many DBs of the finding were counted.
-	reported, overdue, lost int
-
-	recovered int
-	held      time.Duration
-	// quietAt is set if a scope left handles open: the finding isn't over
-	// before. untold is set until observers have heard of it.
-	quietAt time.Time
-	untold  bool
-	endedAt time.Time // when the last of its handles was seen to be given back
-}
-
-func newActive(now time.Time) *active {
-	return &active{since: now, live: make(map[*record.Pool]int), summaries: newSummaries(now)}
-}
-
-// summaries says when to sum up what goes on, at doubling intervals.
-type summaries struct {
-	summaryAt time.Time
-	interval  time.Duration // to the one after that
-}
-
-func newSummaries(now time.Time) summaries {
-	return summaries{summaryAt: now.Add(firstSummary), interval: firstSummary}
-}
-
-func (s *summaries) summedUp(now time.Time) {
-	s.interval = min(s.interval*2, lastSummary)
-	s.summaryAt = now.Add(s.interval)
-}
-
-func (a *active) event(k EventKind, now time.Time) Event {
-	return Event{Kind: k, At: now, Finding: a.finding, Since: a.since, Held: a.held, Recovered: a.recovered}
-}
-
-// summary is an event, and the next one is due after twice the time.
-func (a *active) summary(now time.Time) Event {
-	a.summedUp(now)
-	return a.event(EventOngoing, now)
-}
+// maxActive bounds the findings that are followed at a time.
+const maxActive = 1000
 
 // sweep looks at one pool, updates the findings and tells the observers. It
 // runs on a timer's goroutine. It asks to be called again if handles ended
@@ -72,8 +17,9 @@ func (a *active) summary(now time.Time) Event {
 func (t *Tracker) sweep(p *record.Pool) (again bool) {
 	t.emitting.Lock()
 	defer t.emitting.Unlock()
-	cfg := t.cfg.Load()
-	events, again := t.update(cfg, p, time.Now())
+	cfg, now := t.cfg.Load(), time.Now()
+	defer t.sweeps.add(now)
+	events, again := t.update(cfg, p, now)
 	cfg.tell(events)
 	return again
 }
@@ -116,6 +62,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 			due = append(due, v)
 		}
 	}
+	p.Sampled(counts.InUse, len(due))
 	alarms := cfg.groupViews(due)
 
 	t.mu.Lock()
@@ -171,7 +118,12 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 				continue
 			}
 			open++
-			t.count(v, before)
+			if t.count(v, before) {
+				g.fresh++
+			} else if old := t.active[v.Reported]; old != nil && v.Reported != key {
+				old.moved++
+				g.fresh++
+			}
 		}
 		ended = ended || open < len(g.views)
 		if open == 0 && t.active[key] == nil {
@@ -182,8 +134,9 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 }
 
 // count counts a handle that is reported, unless it was before.
-func (t *Tracker) count(v *record.View, before record.Told) {
-	if before == record.ToldNothing {
+func (t *Tracker) count(v *record.View, before record.Told) (fresh bool) {
+	fresh = before == record.ToldNothing
+	if fresh {
 		t.totals.Reported++
 		if !v.Lost {
 			t.totals.Overdue++
@@ -192,6 +145,7 @@ func (t *Tracker) count(v *record.View, before record.Told) {
 	if before < record.ToldLost && v.Lost {
 		t.totals.Leaked++
 	}
+	return fresh
 }
 
 // merge brings the findings up to date with what the sweep of p (nil: of the
@@ -225,11 +179,15 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			t.countDBs(a, g)
 		}
 		a.live[p] = len(g.views)
+		g.since = a.since
 		a.finding = cfg.finding(g)
 		a.finding.Count = 0 // also those of other pools of the name
 		for _, n := range a.live {
 			a.finding.Count += n
 		}
+		a.total += g.fresh
+		a.history.note(now, a.finding.Count)
+		a.finding.Change = a.history.change(now, a.finding.Count)
 		switch {
 		case g.lost > 0 && !a.leakedSaid:
 			a.leakedSaid = true
@@ -250,6 +208,9 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 		}
 		delete(t.active, key)
 		if a.recovered == 0 && a.finding.Kind != KindDB {
+			if e := a.ended(now); e.Gone > 0 {
+				t.over(e)
+			}
 			emit(EventEnded, a)
 			continue
 		}
@@ -268,18 +229,4 @@ func (t *Tracker) countDBs(a *active, g *group) {
 	t.totals.Overdue += uint64(max(0, overdue-a.overdue))
 	t.totals.Leaked += uint64(max(0, g.lost-a.lost))
 	a.reported, a.overdue, a.lost = max(a.reported, len(g.views)), max(a.overdue, overdue), max(a.lost, g.lost)
-}
-
-// ended is what is kept of the finding.
-func (a *active) ended(at time.Time) Ended {
-	f := a.finding
-	f.State, f.Proof = StateRecovered, ""
-	return Ended{Finding: f, At: at, Held: a.held, Count: a.recovered}
-}
-
-func (t *Tracker) over(e Ended) {
-	if len(t.ended) >= maxEnded {
-		t.ended = slices.Delete(t.ended, 0, 1)
-	}
-	t.ended = append(t.ended, e)
 }

@@ -43,6 +43,8 @@ type Tracker struct {
 	dbsGrow atomic.Bool
 
 	diagnosing diagnosing
+	sweeps     sweepTimes
+	selfTested atomic.Pointer[SelfTested]
 
 	// emitting is held while observers are told, so that they are told one
 	// event at a time and in order. It is taken before mu.

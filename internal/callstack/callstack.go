@@ -118,8 +118,9 @@ type Table struct {
 	buckets  [4096]atomic.Pointer[Stack] // by hash; each a list, the latest first
 	overflow atomic.Uint64
 
-	mu sync.Mutex // held to add
-	n  int
+	mu    sync.Mutex // held to add
+	n     atomic.Int64
+	bytes atomic.Uint64 // that those take, without what symbolising adds
 }
 
 type recent [8]atomic.Pointer[Stack]
@@ -216,6 +217,10 @@ func (r *recent) add(s *Stack, turn *atomic.Uint32) {
 // Such a stack is as complete as any other and is freed with its handle.
 func (t *Table) Overflow() uint64 { return t.overflow.Load() }
 
+// Size is how many stacks the table has, and how many bytes they take before
+// they are symbolised.
+func (t *Table) Size() (n int, bytes uint64) { return int(t.n.Load()), t.bytes.Load() }
+
 func (t *Table) bucket(h uint64) *atomic.Pointer[Stack] {
 	return &t.buckets[h%uint64(len(t.buckets))]
 }
@@ -233,11 +238,12 @@ func (t *Table) add(h uint64, frames []frame) *Stack {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	if t.n >= limit {
+	if t.n.Load() >= int64(limit) {
 		t.overflow.Add(1)
 		return s
 	}
-	t.n++
+	t.n.Add(1)
+	t.bytes.Add(uint64(unsafe.Sizeof(*s) + uintptr(len(frames))*unsafe.Sizeof(frame{})))
 	s.Shared = true
 	s.next = first
 	b.Store(s)

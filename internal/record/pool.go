@@ -62,7 +62,8 @@ type Pool struct {
 	gone   uint64 // acquires of connections that are closed
 	opened uint64 // acquires by callers for whom a connection was opened
 
-	crowd crowd
+	crowd  crowd
+	recent recent
 
 	endMu sync.Mutex // guards the rest
 	ended []Ended

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/petermattis/goid"
 
@@ -66,6 +67,13 @@ type Registry struct {
 	mu    sync.Mutex // guards pools
 	pools map[*Pool]struct{}
 }
+
+// ConnBytes and HandleBytes are the sizes of records. The first handle of a
+// connection has room in the connection's.
+const (
+	ConnBytes   = uint64(unsafe.Sizeof(Conn{}))
+	HandleBytes = uint64(unsafe.Sizeof(Handle{}))
+)
 
 // NewRegistry makes a registry whose pools, while they have open handles,
 // call sweep every interval, each on a goroutine that ends with the call.

@@ -35,11 +35,29 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		SiteThresholds: convert(s.SiteThresholds, siteThreshold),
 		Beyond:         Beyond(s.Beyond),
 		NoLeakProfile:  !s.LeakProfile.Available,
+		Overhead:       overhead(s.Overhead),
+	}
+	if s.SelfTest != nil {
+		d.SelfTest = b.selfTest(s.SelfTest)
 	}
 	for k, t := range s.Thresholds {
 		d.Thresholds[k.String()] = seconds(t)
 	}
 	return d
+}
+
+func overhead(o tracker.Overhead) Overhead {
+	return Overhead{
+		Connections: o.Connections, Handles: o.Handles, Stacks: o.Stacks, Bytes: o.Bytes,
+		Sweeps: o.Sweeps, LastSweep: o.LastSweep,
+		LastTookSeconds: float64(o.LastTook.Microseconds()) / 1e6, TookSeconds: seconds(o.Took),
+	}
+}
+
+func (b builder) selfTest(s *tracker.SelfTested) *SelfTest {
+	return &SelfTest{
+		At: s.At, Passed: s.Error == "", TookSeconds: seconds(s.Took), Proof: string(s.Proof), Error: b.query(s.Error),
+	}
 }
 
 func siteThreshold(t tracker.SiteThreshold) SiteThreshold {
@@ -122,18 +140,24 @@ func (b builder) finding(f tracker.Finding) Finding {
 		Leaked:     f.Leaked,
 		AgeSeconds: seconds(f.Age),
 		OpenedAt:   f.OpenedAt,
-		Reason:     f.Reason,
-		Advice:     f.Advice,
-		Usual:      f.Usual,
-		Held:       held(f.Held),
-		Query:      b.query(f.Query),
-		Busy:       f.Busy,
-		LongLived:  f.LongLived,
-		Scope:      f.Scope,
-		Labels:     convert(f.Labels, func(l tracker.Label) Label { return Label(l) }),
-		Goroutine:  f.Goroutine,
-		Children:   convert(f.Children, b.child),
-		Stack:      stack(f.Stack, f.Site),
+
+		MedianSeconds: seconds(f.Median),
+		LatestAt:      f.LatestAt,
+		FirstSeen:     f.FirstSeen,
+		Change:        f.Change,
+
+		Reason:    f.Reason,
+		Advice:    f.Advice,
+		Usual:     f.Usual,
+		Held:      held(f.Held),
+		Query:     b.query(f.Query),
+		Busy:      f.Busy,
+		LongLived: f.LongLived,
+		Scope:     f.Scope,
+		Labels:    convert(f.Labels, func(l tracker.Label) Label { return Label(l) }),
+		Goroutine: f.Goroutine,
+		Children:  convert(f.Children, b.child),
+		Stack:     stack(f.Stack, f.Site),
 	}
 }
 
@@ -159,6 +183,8 @@ func (b builder) ended(e tracker.Ended) Ended {
 		EndedAt:     e.At,
 		HeldSeconds: seconds(e.Held),
 		Recovered:   e.Count,
+		Leaked:      e.Leaked,
+		Gone:        e.Gone,
 	}
 }
 
@@ -176,6 +202,7 @@ func (b builder) pool(p tracker.Pool) Pool {
 		Open:     map[string]int{},
 		Overdue:  p.Overdue,
 		Leaked:   p.Leaked,
+		Recent:   convert(p.Recent, func(s tracker.PoolSample) PoolSample { return PoolSample(s) }),
 	}
 	for k, n := range p.Open {
 		out.Open[k.String()] = n

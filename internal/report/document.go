@@ -40,7 +40,10 @@ type Document struct {
 	// SiteThresholds go before those; of several that match, the last counts.
 	SiteThresholds []SiteThreshold `json:"site_thresholds"`
 	// Beyond counts what was past the limits of the tracker's memory.
-	Beyond Beyond `json:"beyond_limits"`
+	Beyond   Beyond   `json:"beyond_limits"`
+	Overhead Overhead `json:"overhead"`
+	// SelfTest is the last one; null if there was none.
+	SelfTest *SelfTest `json:"self_test,omitempty"`
 	// Diagnosis is there if it was asked for.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 	// NoLeakProfile tells that this Go has no goroutine-leak profile, without
@@ -107,20 +110,27 @@ type Finding struct {
 	// Leaked is how many of Count are proven.
 	Leaked int `json:"leaked"`
 	// AgeSeconds and OpenedAt are those of the oldest handle.
-	AgeSeconds float64      `json:"age_seconds"`
-	OpenedAt   time.Time    `json:"opened_at"`
-	Reason     string       `json:"reason,omitempty"`
-	Advice     string       `json:"advice,omitempty"`
-	Usual      string       `json:"usual,omitempty"`
-	Held       Held         `json:"held,omitzero"`
-	Query      string       `json:"query,omitempty"`
-	Busy       string       `json:"busy,omitempty"`
-	LongLived  string       `json:"long_lived,omitempty"`
-	Scope      string       `json:"scope,omitempty"`
-	Labels     []Label      `json:"labels,omitempty"`
-	Goroutine  int64        `json:"goroutine,omitempty"`
-	Children   []Child      `json:"children,omitempty"`
-	Stack      []StackFrame `json:"stack"`
+	AgeSeconds float64   `json:"age_seconds"`
+	OpenedAt   time.Time `json:"opened_at"`
+	// LatestAt is when the youngest was opened.
+	MedianSeconds float64   `json:"median_seconds"`
+	LatestAt      time.Time `json:"latest_at,omitzero"`
+	// FirstSeen is when it was first reported, and Change how many handles
+	// more there are than a minute before; not set for what is merely open.
+	FirstSeen time.Time    `json:"first_seen,omitzero"`
+	Change    int          `json:"change,omitempty"`
+	Reason    string       `json:"reason,omitempty"`
+	Advice    string       `json:"advice,omitempty"`
+	Usual     string       `json:"usual,omitempty"`
+	Held      Held         `json:"held,omitzero"`
+	Query     string       `json:"query,omitempty"`
+	Busy      string       `json:"busy,omitempty"`
+	LongLived string       `json:"long_lived,omitempty"`
+	Scope     string       `json:"scope,omitempty"`
+	Labels    []Label      `json:"labels,omitempty"`
+	Goroutine int64        `json:"goroutine,omitempty"`
+	Children  []Child      `json:"children,omitempty"`
+	Stack     []StackFrame `json:"stack"`
 }
 
 // Held is tracker.HeldTimes: for how long handles like these were held that
@@ -171,6 +181,18 @@ type Pool struct {
 	Stats *Stats `json:"stats"`
 	// Exhausted is there if the pool is exhausted.
 	Exhausted *Exhaustion `json:"exhausted,omitempty"`
+	// Recent are the last ten minutes, the oldest first, without the times in
+	// which nothing was in use.
+	Recent []PoolSample `json:"recent,omitempty"`
+}
+
+// PoolSample is the most that was seen of a pool within ten seconds; see
+// tracker.PoolSample.
+type PoolSample struct {
+	At     time.Time `json:"at"`
+	InUse  int       `json:"in_use"`
+	Alarms int       `json:"alarms"`
+	Waits  int64     `json:"waits"`
 }
 
 // Exhaustion says that nothing came back to a full pool; see
@@ -230,6 +252,33 @@ type Ended struct {
 	EndedAt time.Time `json:"ended_at"`
 	// HeldSeconds is the longest time that one of its handles was open.
 	HeldSeconds float64 `json:"held_seconds"`
-	// Recovered counts the reported handles that were given back.
+	// Recovered counts the reported handles that were given back, Leaked those
+	// that were proven leaked, and Gone those that were not seen to be given
+	// back: most went with their connection.
 	Recovered int `json:"recovered"`
+	Leaked    int `json:"leaked,omitempty"`
+	Gone      int `json:"gone,omitempty"`
+}
+
+// Overhead is what the tracker itself takes; see tracker.Overhead.
+type Overhead struct {
+	Connections     int       `json:"connections"`
+	Handles         int       `json:"handles"`
+	Stacks          int       `json:"stacks"`
+	Bytes           uint64    `json:"bytes"`
+	Sweeps          uint64    `json:"sweeps"`
+	LastSweep       time.Time `json:"last_sweep,omitzero"`
+	LastTookSeconds float64   `json:"last_took_seconds"` // to the microsecond
+	TookSeconds     float64   `json:"took_seconds"`      // all together
+}
+
+// SelfTest is the last self-test that has ended; see tracker.SelfTested.
+type SelfTest struct {
+	At          time.Time `json:"at"`
+	Passed      bool      `json:"passed"`
+	TookSeconds float64   `json:"took_seconds,omitempty"`
+	Proof       string    `json:"proof,omitempty"`
+	// Error is what a driver may have said, and so left out for those who may
+	// not see SQL text.
+	Error string `json:"error,omitempty"`
 }

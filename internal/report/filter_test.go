@@ -97,14 +97,14 @@ func TestFilterApply(t *testing.T) {
 		filter report.Filter
 		want   []string // the ids that are left
 	}{
-		{report.Filter{}, []string{"f1", "f2", "o0", "o1", "o2", "o3", "e1"}},
+		{report.Filter{}, []string{"f1", "f2", "o0", "o1", "o2", "o3", "e1", "e2"}},
 		{report.Filter{Pool: "archive"}, []string{"o2"}},
 		{report.Filter{Pool: "order"}, nil},
-		{report.Filter{Kind: "rows"}, []string{"f1", "o2", "o3"}},
+		{report.Filter{Kind: "rows"}, []string{"f1", "o2", "o3", "e2"}},
 		{report.Filter{Kind: "row"}, []string{"o3"}},
-		{report.Filter{State: "leaked"}, []string{"f1"}},
+		{report.Filter{State: "leaked"}, []string{"f1", "e2"}},
 		{report.Filter{State: "recovered"}, []string{"e1"}},
-		{report.Filter{MinAge: 125 * time.Second}, []string{"f1", "o0", "o1", "o2"}},
+		{report.Filter{MinAge: 125 * time.Second}, []string{"f1", "o0", "o1", "o2", "e2"}},
 		{report.Filter{Function: "CHECKOUT"}, []string{"f1", "f2", "e1"}},
 		{report.Filter{Kind: "tx", Function: "checkout", State: "overdue"}, []string{"f2"}},
 	}

@@ -149,11 +149,14 @@ func writeEnded(b *bytes.Buffer, d Document) {
 	if len(d.Ended) == 0 {
 		return
 	}
-	t := newTable(">ENDED", "KIND", ">COUNT", ">HELD", "POOL", "SITE")
+	t := newTable(">ENDED", "KIND", ">GIVEN BACK", ">GONE", ">HELD", "POOL", "SITE")
 	for _, e := range d.Ended {
-		f := e.Finding
+		f, held := e.Finding, "-"
+		if e.Recovered > 0 {
+			held = words.Duration(e.Held())
+		}
 		t.add(words.Duration(d.GeneratedAt.Sub(e.EndedAt))+" ago", f.Kind, strconv.Itoa(e.Recovered),
-			words.Duration(e.Held()), f.Pool, f.Site.Short())
+			strconv.Itoa(e.Gone), held, f.Pool, f.Site.Short())
 	}
 	b.WriteString("\nRECENTLY ENDED\n")
 	t.write(b)

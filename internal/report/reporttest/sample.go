@@ -56,7 +56,13 @@ func Snapshot() tracker.Snapshot {
 				ID: "e1", Kind: tracker.KindTx, State: tracker.StateRecovered, Pool: "orders",
 				Site: checkout, Stack: stack("(*DB).BeginTx", 1900, checkout), Count: 2, Age: 52 * time.Second,
 			},
-			At: Now.Add(-10 * time.Minute), Held: 52 * time.Second, Count: 2,
+			At: Now.Add(-10 * time.Minute), Held: 52 * time.Second, Count: 2, Gone: 1,
+		}, {
+			Finding: tracker.Finding{
+				ID: "e2", Kind: tracker.KindRows, State: tracker.StateLeaked, Proof: tracker.ProofUnreachable, Pool: "orders",
+				Site: find, Stack: stack("(*DB).QueryContext", 1755, find), Count: 3, Leaked: 3, Age: 4 * time.Minute,
+			},
+			At: Now.Add(-40 * time.Minute), Leaked: 3, Gone: 3,
 		}},
 		Totals: tracker.Totals{Reported: 11, Overdue: 9, Leaked: 3, Recovered: 4},
 		Thresholds: map[tracker.Kind]time.Duration{
@@ -67,12 +73,21 @@ func Snapshot() tracker.Snapshot {
 		},
 		Beyond:      tracker.Beyond{Stacks: 2, Statements: 1, Findings: 3},
 		LeakProfile: tracker.LeakProfile{Available: true},
+		Overhead: tracker.Overhead{
+			Connections: 14, Handles: 19, Stacks: 212, Bytes: 187_904, Sweeps: 2304,
+			LastSweep: Now.Add(-2 * time.Second), LastTook: 184 * time.Microsecond, Took: 410 * time.Millisecond,
+		},
+		SelfTest: &tracker.SelfTested{
+			SelfTestResult: tracker.SelfTestResult{Took: 5 * time.Millisecond, Proof: tracker.ProofUnreachable, Site: find},
+			At:             Now.Add(-3 * time.Hour),
+		},
 	}
 }
 
 // Quiet is a shop in which nothing is held.
 func Quiet() tracker.Snapshot {
 	s := Snapshot()
+	s.SelfTest = nil
 	s.Findings, s.Open, s.Ended, s.Totals, s.Beyond = nil, nil, nil, tracker.Totals{}, tracker.Beyond{}
 	s.Refusals = nil
 	for i := range s.Pools {
@@ -91,12 +106,25 @@ func pools() []tracker.Pool {
 			Overdue: 2, Leaked: 3,
 			Stats:     &sql.DBStats{MaxOpenConnections: 10, WaitCount: 1234, WaitDuration: 75 * time.Second},
 			Exhausted: exhaustion(),
+			Recent:    recent(),
 		},
 		{
 			ID: 2, Name: "archive", Driver: "*sqlite.Driver", Source: "file:archive.db", Site: open,
 			OpenedAt: Now.Add(-time.Hour), Closed: true, InUse: 1, Open: map[tracker.Kind]int{tracker.KindRows: 1},
 		},
 	}
+}
+
+// recent rises to the limit, with a minute in which nothing was in use.
+func recent() (out []tracker.PoolSample) {
+	for i := range 24 {
+		at := Now.Add(time.Duration(i-24) * 10 * time.Second)
+		if i < 6 {
+			at = at.Add(-time.Minute)
+		}
+		out = append(out, tracker.PoolSample{At: at, InUse: min(10, 1+i/2), Alarms: max(0, i-18), Waits: int64(max(0, i-20)) * 308})
+	}
+	return out
 }
 
 func exhaustion() *tracker.Exhaustion {
@@ -146,6 +174,8 @@ func findings() []tracker.Finding {
 			Held: tracker.HeldTimes{Count: 102, Buckets: []tracker.HeldBucket{
 				{UpTo: 48 * time.Millisecond, Count: 101}, {UpTo: math.MaxInt64, Count: 1},
 			}},
+			Median: 80 * time.Second, LatestAt: Now.Add(-31 * time.Second),
+			FirstSeen: Now.Add(-94 * time.Second), Change: 2,
 			Age: 125 * time.Second, Count: 4, Leaked: 3, Goroutine: 77, Scope: "GET /orders/{id}",
 			Labels: []tracker.Label{{Key: "tenant", Value: "acme"}, {Key: "trace", Value: "4bf92f35"}},
 		},
@@ -153,6 +183,7 @@ func findings() []tracker.Finding {
 			ID: "f2", Kind: tracker.KindTx, State: tracker.StateOverdue, Pool: "orders", Site: checkout,
 			Stack:  stack("(*DB).BeginTx", 1900, checkout),
 			Reason: "idle for 1m 11s, threshold 1m", Advice: "call Rollback on every return",
+			Median: 90 * time.Second, LatestAt: Now.Add(-90 * time.Second), FirstSeen: Now.Add(-30 * time.Second), Change: 1,
 			OpenedAt: Now.Add(-90 * time.Second), Age: 90 * time.Second, Count: 1, Busy: "query", Goroutine: 78,
 			Children: []tracker.Child{{Kind: tracker.KindRows, Site: items, Query: "SELECT sku FROM items", Count: 2}},
 		},
