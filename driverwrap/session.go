@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"reflect"
 
+	"github.com/dbleaks-go/dbleaks/internal/peek"
 	"github.com/dbleaks-go/dbleaks/internal/session"
 )
 
@@ -74,17 +75,16 @@ func (c *conn) overOnServer() (over session.Aspect, ok bool) {
 	if a, ok := c.inner.(autoCommitter); ok {
 		return when(a.AutoCommit(), session.Tx), true
 	}
-	v := reflect.ValueOf(c.inner)
 	switch session.DialectOf(packageOf(c.inner)) {
 	case session.MySQL:
 		const inTransaction, autocommit = 1, 2 // of the flags in each answer
-		if f := field(v, "status"); f.CanUint() {
+		if f := peek.Field(c.inner, "status"); f.CanUint() {
 			return when(f.Uint()&inTransaction == 0, session.Tx) | when(f.Uint()&autocommit != 0, session.Autocommit), true
 		}
 	case session.Postgres:
-		f := field(v, "txnStatus") // lib/pq
+		f := peek.Field(c.inner, "txnStatus") // lib/pq
 		if !f.CanUint() {
-			f = field(v, "conn", "pgConn", "txStatus") // pgx
+			f = peek.Field(c.inner, "conn", "pgConn", "txStatus") // pgx
 		}
 		if f.CanUint() {
 			return when(f.Uint() == 'I', session.Tx), true
@@ -98,23 +98,4 @@ func when(is bool, a session.Aspect) session.Aspect {
 		return a
 	}
 	return 0
-}
-
-// field follows names of fields. The zero Value, which is of no kind, stands for
-// a field that isn't there.
-func field(v reflect.Value, names ...string) reflect.Value {
-	for _, name := range names {
-		if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
-			return reflect.Value{}
-		}
-		at, ok := v.Type().FieldByName(name)
-		if !ok {
-			return reflect.Value{}
-		}
-		var err error
-		if v, err = v.FieldByIndexErr(at.Index); err != nil { // in what is nil
-			return reflect.Value{}
-		}
-	}
-	return v
 }

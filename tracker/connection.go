@@ -54,7 +54,7 @@ func (c *config) connections(p *record.Pool) []Connection {
 	for i := range views {
 		v := &views[i]
 		if s := v.ServerID(); s != nil && v.Kind != record.KindStmt {
-			g := &group{key: c.keyOf(v), kind: kindOf(v), stacks: []*callstack.Stack{v.Stack}}
+			g := &group{key: c.keyOf(v), kind: kindOf(v.Kind, v.Stack), stacks: []*callstack.Stack{v.Stack}}
 			g.add(v)
 			holders[s] = append(holders[s], c.finding(g))
 		}

@@ -125,7 +125,7 @@ func (w *world) deadlock(pools map[*record.Pool]holding) suspect {
 func (w *world) member(v *record.View) DeadlockMember {
 	g, to := w.dump.Find(v.Goroutine), w.waits[v.Goroutine]
 	m := DeadlockMember{
-		Goroutine: v.Goroutine, Kind: kindOf(v), Holds: frame(v.Stack.Locate(w.cfg.libraries).Site), Pool: v.Pool.Name,
+		Goroutine: v.Goroutine, Kind: kindOf(v.Kind, v.Stack), Holds: frame(v.Stack.Locate(w.cfg.libraries).Site), Pool: v.Pool.Name,
 		Waits: w.waitsAt(g, to), WaitsFor: to.pool.Name,
 	}
 	if to.by != 0 {

@@ -58,11 +58,11 @@ func idOf(k record.Key) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-func kindOf(v *record.View) Kind {
-	if v.Kind == record.KindRows && v.Stack.Origin.Method == callstack.MethodQueryRow {
+func kindOf(k record.Kind, s *callstack.Stack) Kind {
+	if k == record.KindRows && s.Origin.Method == callstack.MethodQueryRow {
 		return KindRow
 	}
-	return kinds[v.Kind]
+	return kinds[k]
 }
 
 var kinds = [...]Kind{
@@ -76,7 +76,7 @@ var kinds = [...]Kind{
 }
 
 func (c *config) keyOf(v *record.View) record.Key {
-	return keyOf(v.Pool.Name, kindOf(v), v.Stack.Locate(c.libraries).Site)
+	return keyOf(v.Pool.Name, kindOf(v.Kind, v.Stack), v.Stack.Locate(c.libraries).Site)
 }
 
 // groupViews groups root causes into findings, in no order.
@@ -90,7 +90,7 @@ func (c *config) groupViews(views []record.View) map[record.Key]*group {
 		if g == nil {
 			key := c.keyOf(v)
 			if g = groups[key]; g == nil {
-				g = &group{key: key, kind: kindOf(v)}
+				g = &group{key: key, kind: kindOf(v.Kind, v.Stack)}
 				groups[key] = g
 			}
 			known[like] = g
@@ -171,8 +171,7 @@ func (c *config) children(views []*record.View) []Child {
 	byKey := make(map[childKey]*Child)
 	for _, v := range views {
 		for _, ch := range v.Children {
-			cv := record.View{Kind: ch.Kind, Mark: record.Mark{Stack: ch.Stack}}
-			k := childKey{kindOf(&cv), frame(ch.Stack.Locate(c.libraries).Site)}
+			k := childKey{kindOf(ch.Kind, ch.Stack), frame(ch.Stack.Locate(c.libraries).Site)}
 			if byKey[k] == nil {
 				byKey[k] = &Child{Kind: k.kind, Site: k.site, Query: queryText(v.Pool, ch.Query)}
 				order = append(order, k)

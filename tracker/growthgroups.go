@@ -12,7 +12,6 @@ import (
 // are many.
 func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey]*group {
 	groups := make(map[growthKey]*group)
-	lines := make(map[growthKey]*group)
 	keys := make(map[likeness]record.Key)
 	for i := range views {
 		v := &views[i]
@@ -26,14 +25,29 @@ func (c *config) growthGroups(p *record.Pool, views []record.View) map[growthKey
 			keys[like] = key
 		}
 		addTo(groups, growthKey{finding: key, what: v.Query, pool: p}, v)
-		addTo(lines, growthKey{finding: key, texts: true, pool: p}, v)
 	}
-	for k, g := range lines {
-		if len(g.views) >= minTexts {
-			groups[k] = g
+	maps.Copy(groups, manyTexts(p, groups))
+	return groups
+}
+
+// manyTexts puts the statements of a line together, whatever their texts, where
+// that makes a large number.
+func manyTexts(p *record.Pool, byText map[growthKey]*group) map[growthKey]*group {
+	counts := make(map[record.Key]int)
+	for k, g := range byText {
+		counts[k.finding] += len(g.views)
+	}
+	lines := make(map[growthKey]*group)
+	for k, g := range byText {
+		if counts[k.finding] < minTexts {
+			continue
+		}
+		line := growthKey{finding: k.finding, texts: true, pool: p}
+		for _, v := range g.views {
+			addTo(lines, line, v)
 		}
 	}
-	return groups
+	return lines
 }
 
 // dbGroups groups the DBs that were not closed by line, driver and source.
@@ -52,7 +66,7 @@ func (c *config) dbGroups(pools []*record.Pool) map[growthKey]*group {
 func addTo(groups map[growthKey]*group, k growthKey, v *record.View) {
 	g := groups[k]
 	if g == nil {
-		g = &group{key: k.finding, kind: kindOf(v)}
+		g = &group{key: k.finding, kind: kindOf(v.Kind, v.Stack)}
 		groups[k] = g
 	}
 	g.add(v)

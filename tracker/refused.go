@@ -156,8 +156,7 @@ func (c *config) refusalHolders(holdings []record.Holding) (out []RefusalHolder)
 	}
 	index := make(map[line]int)
 	for _, h := range holdings {
-		v := record.View{Kind: h.Kind, Mark: record.Mark{Stack: h.Stack}}
-		k := line{kindOf(&v), frame(h.Stack.Locate(c.libraries).Site), h.Calling}
+		k := line{kindOf(h.Kind, h.Stack), frame(h.Stack.Locate(c.libraries).Site), h.Calling}
 		i, known := index[k]
 		if !known {
 			i = len(out)

@@ -106,7 +106,7 @@ func (p *Pool) Crowded(n Counts) (Exhaustion, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !fresh { // the DB is gone, or holds its lock
-		_, known := p.Stats()
+		_, known := p.stats.latest()
 		c.exhausted = c.exhausted && known && !c.last.moved(n.Moves)
 		return c.last.exhaustion(), c.exhausted
 	}
@@ -195,6 +195,11 @@ func (p *Pool) Acquires() uint64 {
 // use.
 func (p *Pool) Holders(policy Policy) []View {
 	views, _ := p.Look(policy, false)
+	return onePerConn(views)
+}
+
+// onePerConn leaves one view of each connection that is in use.
+func onePerConn(views []View) []View {
 	holding := make(map[*Conn]bool)
 	return slices.DeleteFunc(views, func(v View) bool {
 		if v.Kind == KindStmt || v.Kind == KindSession || holding[v.conn] {

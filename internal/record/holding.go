@@ -111,23 +111,18 @@ func (h *holder) add(p *Pool, x Holding) {
 
 func (h *holder) view(v *View) {
 	h.add(v.Pool, Holding{
-		Kind: v.Kind, Stack: v.Stack, Count: 1, Age: v.Age, Busy: v.Busy,
-		Calling: v.Kind == KindConn && !v.Stack.Origin.Conn,
+		Kind: v.Kind, Stack: v.Stack, Count: 1, Age: v.Age, Busy: v.Busy, Calling: v.Call(),
 	})
 }
 
 // connections counts what has each connection of the pool. Those that nothing
 // has are the DB's.
 func (h *holder) connections(p *Pool, views []View, all int) {
-	counted := make(map[*Conn]bool)
+	views = onePerConn(views)
 	for i := range views {
-		v := &views[i]
-		if v.Kind != KindStmt && v.Kind != KindSession && !counted[v.conn] {
-			counted[v.conn] = true
-			h.view(v)
-		}
+		h.view(&views[i])
 	}
-	if idle := all - len(counted); idle > 0 {
+	if idle := all - len(views); idle > 0 {
 		h.add(p, Holding{Kind: KindDB, Stack: p.Opened.Stack, Count: idle, Age: p.Age()})
 	}
 }

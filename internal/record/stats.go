@@ -34,7 +34,11 @@ func (p *Pool) SetStats(read func() (sql.DBStats, bool)) {
 // *sql.DB doesn't answer, they are the last ones known.
 func (p *Pool) Stats() (sql.DBStats, bool) {
 	p.freshStats()
-	s := &p.stats
+	return p.stats.latest()
+}
+
+// latest returns the counters as they were last read.
+func (s *statsReader) latest() (sql.DBStats, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last, s.known
@@ -61,9 +65,7 @@ func (p *Pool) freshStats() (stats sql.DBStats, fresh bool) {
 		defer patience.Stop()
 		select {
 		case <-done:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.last, s.known
+			return s.latest()
 		case <-patience.C:
 		}
 	}

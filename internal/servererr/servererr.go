@@ -6,6 +6,8 @@ package servererr
 import (
 	"reflect"
 	"strings"
+
+	"github.com/dbleaks-go/dbleaks/internal/peek"
 )
 
 // What is what a database has run out of.
@@ -75,7 +77,7 @@ func one(err error) (Refusal, bool) {
 	}
 	switch name := t.Name(); {
 	case name == "MySQLError":
-		return mysql(reflect.Indirect(reflect.ValueOf(err)))
+		return mysql(err)
 	case name == "Error" && strings.Contains(t.PkgPath(), "sqlite"):
 		return sqlite(err)
 	}
@@ -83,11 +85,8 @@ func one(err error) (Refusal, bool) {
 }
 
 // mysql knows the error of go-sql-driver/mysql by its fields.
-func mysql(v reflect.Value) (Refusal, bool) {
-	if v.Kind() != reflect.Struct {
-		return Refusal{}, false
-	}
-	f := v.FieldByName("Number")
+func mysql(err error) (Refusal, bool) {
+	f := peek.Field(err, "Number")
 	if !f.CanUint() {
 		return Refusal{}, false
 	}
@@ -97,7 +96,7 @@ func mysql(v reflect.Value) (Refusal, bool) {
 	case 1203: // of the account, by the server's setting for all
 		return Refusal{Connections, "MySQL 1203"}, true
 	case 1226: // of the account, by its own, of which there are others too
-		m := v.FieldByName("Message")
+		m := peek.Field(err, "Message")
 		return Refusal{Connections, "MySQL 1226"}, m.Kind() == reflect.String && strings.Contains(m.String(), "'max_user_connections'")
 	case 1461:
 		return Refusal{Statements, "MySQL 1461"}, true
@@ -111,12 +110,8 @@ func sqlite(err error) (Refusal, bool) {
 	if e, ok := err.(interface{ Code() int }); ok {
 		return busy(int64(e.Code()))
 	}
-	v := reflect.Indirect(reflect.ValueOf(err))
-	if v.Kind() != reflect.Struct {
-		return Refusal{}, false
-	}
 	for _, name := range []string{"ExtendedCode", "Code"} {
-		if f := v.FieldByName(name); f.CanInt() && f.Int() != 0 {
+		if f := peek.Field(err, name); f.CanInt() && f.Int() != 0 {
 			return busy(f.Int())
 		}
 	}

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"reflect"
+
+	"github.com/dbleaks-go/dbleaks/internal/peek"
 )
 
 // Survives reports whether a transaction is sure to go on after the error of a
@@ -30,16 +32,8 @@ func Survives(err error, d Dialect) bool {
 // empty if it has none.
 func sqlState(err error) string {
 	for ; err != nil; err = errors.Unwrap(err) {
-		v := reflect.Indirect(reflect.ValueOf(err))
-		if v.Kind() != reflect.Struct {
-			continue
-		}
-		at, ok := v.Type().FieldByName("SQLState")
-		if !ok || at.Type != reflect.TypeFor[[5]byte]() {
-			continue
-		}
-		f, nilInside := v.FieldByIndexErr(at.Index)
-		if nilInside != nil {
+		f := peek.Field(err, "SQLState")
+		if !f.IsValid() || f.Type() != reflect.TypeFor[[5]byte]() {
 			continue
 		}
 		text := make([]byte, f.Len())

@@ -1,9 +1,6 @@
-package driverwrap
+package peek
 
-import (
-	"reflect"
-	"testing"
-)
+import "testing"
 
 // TestField: what a driver's connection looks like inside is the driver's
 // affair, and may change.
@@ -27,7 +24,7 @@ func TestField(t *testing.T) {
 		{"no struct", 7, []string{"status"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if f := field(reflect.ValueOf(tt.v), tt.path...); f.CanUint() != tt.want || tt.want && f.Uint() != 7 {
+			if f := Field(tt.v, tt.path...); f.CanUint() != tt.want || tt.want && f.Uint() != 7 {
 				t.Errorf("got %v", f)
 			}
 		})
