@@ -191,12 +191,7 @@ func (s *Source) forget(d *Dump) {
 // CallingDB returns the address of the *sql.DB that the calling goroutine is
 // in a method of; 0 if there is none, or that isn't sure.
 func CallingDB() uintptr {
-	buf := make([]byte, 16<<10)
-	all, _ := parse(string(buf[:runtime.Stack(buf, false)]))
-	if len(all) == 0 {
-		return 0
-	}
-	for _, f := range all[0].Frames {
+	for _, f := range self(16 << 10).Frames {
 		if strings.HasPrefix(f.Function, "database/sql.(*DB).") {
 			if db, sure := f.word(); sure {
 				return db
@@ -204,4 +199,19 @@ func CallingDB() uintptr {
 		}
 	}
 	return 0
+}
+
+// CallingBubble returns the number of the bubble of testing/synctest that the
+// calling goroutine is in; 0 if it is in none.
+func CallingBubble() int64 { return self(256).Bubble }
+
+// self is the calling goroutine, with as much of its stack as fits in a text of
+// size bytes.
+func self(size int) Goroutine {
+	buf := make([]byte, size)
+	all, _ := parse(string(buf[:runtime.Stack(buf, false)]))
+	if len(all) == 0 {
+		return Goroutine{}
+	}
+	return all[0]
 }

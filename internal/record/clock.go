@@ -1,12 +1,13 @@
 package record
 
 import (
-	"bytes"
-	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/petermattis/goid"
+
+	"github.com/dbleaks-go/dbleaks/internal/goroutines"
+	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
 // clock measures time since it was started, by the monotonic clock. Each pool
@@ -23,10 +24,8 @@ const absurd = 15 * 365 * 24 * time.Hour
 
 func startClock() clock {
 	c := clock{start: time.Now()}
-	// In a bubble, time.Now has no monotonic reading (runtime.time_runtimeNow,
-	// Go 1.25 and later).
-	if c.start == c.start.Round(0) {
-		c.bubble = &bubble{name: bubbleName()}
+	if reach.Bubbled() {
+		c.bubble = &bubble{number: goroutines.CallingBubble()}
 	}
 	return c
 }
@@ -44,8 +43,8 @@ func (c clock) bubbled() bool { return c.bubble != nil }
 // bubble tells one from others, all of which have the same time: the runtime
 // ends a process that touches a channel of another bubble.
 type bubble struct {
-	name  string
-	known [16]atomic.Int64 // goroutines in it, which they never leave
+	number int64
+	known  [16]atomic.Int64 // goroutines in it, which they never leave
 }
 
 // has reports whether the calling goroutine is in the bubble.
@@ -55,20 +54,11 @@ func (b *bubble) has() bool {
 	if known.Load() == id {
 		return true
 	}
-	if bubbleName() != b.name {
+	if goroutines.CallingBubble() != b.number {
 		return false
 	}
 	known.Store(id)
 	return true
-}
-
-// bubbleName is the number of the calling goroutine's bubble, as the head of its
-// stack has it: "goroutine 15 [running, synctest bubble 2]:".
-func bubbleName() string {
-	head := make([]byte, 256)
-	head = head[:runtime.Stack(head, false)]
-	_, name, _ := bytes.Cut(head, []byte(", synctest bubble "))
-	return string(name[:len(name)-len(bytes.TrimLeft(name, "0123456789"))])
 }
 
 // now is the time on the pool's clock; for callers that don't share it, that
