@@ -39,6 +39,8 @@ type Conn struct {
 	ends      bool  // the context of the acquire may end
 	untaken   int32 // how many ends come before one whose time is taken
 
+	// slot has a statement; nil until one was prepared.
+	slot atomic.Pointer[stmtSlot]
 	// session is what was left behind on the connection; nil if nothing was.
 	session atomic.Pointer[dirtySession]
 	// reported is set if the acquire or first was reported: then somebody is to
@@ -61,7 +63,7 @@ type Conn struct {
 	activeAt  time.Duration
 
 	// open are the transactions and rows that are open but for first, stmts the
-	// prepared statements, each in no order.
+	// prepared statements but for that in the slot, each in no order.
 	open, stmts []*Handle
 	// endings are statements whose end is not told yet.
 	endings []*Handle
@@ -128,6 +130,9 @@ func (c *Conn) Acquired(ctx context.Context) {
 		c.awaitReader()
 	}
 	c.fill(terms, done)
+	if s := c.slot.Load(); s != nil {
+		s.acquired()
+	}
 	if s := c.session.Load(); s != nil {
 		c.takeSession(s)
 	}
@@ -237,6 +242,9 @@ func (c *Conn) Closed() {
 	for _, h := range c.stmts {
 		h.terms.ended()
 		h.seq = 0 // so that a late Close finds it ended
+	}
+	if s := c.slot.Load(); s != nil {
+		s.dropLocked()
 	}
 	c.stmts, c.endings = nil, nil // gone with the connection, not given back
 	c.mu.Unlock()

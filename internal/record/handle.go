@@ -80,7 +80,7 @@ func (c *Conn) Rows(ctx context.Context, a *Anchor, query string) { c.opened(ctx
 // prepared by itself to run one query of the application.
 func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) {
 	a.h = &c.first
-	if !c.pool.reg.Off() {
+	if !c.pool.reg.Off() && !c.takeSlot(a, query) {
 		c.listed(ctx, a, KindStmt, query)
 	}
 }
@@ -115,7 +115,7 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 		return
 	}
 	c.fresh = false
-	if len(c.stmts) >= maxStmts && kind == KindStmt {
+	if kind == KindStmt && c.countStmts() >= maxStmts {
 		c.pool.reg.unlisted.Add(1)
 		return
 	}
@@ -172,6 +172,7 @@ func (a *Anchor) Closed() {
 			c.takeHeld(c.acq.Stack, c.acq.At)
 		}
 		c.state.withdraw(c.state.own() &^ firstOpen)
+	case h.kind == KindStmt && c.closeSlot(h):
 	default:
 		c.mu.Lock()
 		c.takeHeldLocked(h)
@@ -224,12 +225,17 @@ func (c *Conn) settleLocked(butOf uint64) {
 		}
 		c.countEndLocked(h.Stack)
 		if h.key != "" {
-			c.pool.noteEnded(Ended{Key: h.key, Held: max(0, h.endedAt-h.At), At: h.endedAt})
-			h.report = report{}
+			h.tellClosed()
 		}
 		c.recycle(h)
 	}
 	c.endings = c.endings[:kept]
+}
+
+// tellClosed tells the end of a statement that was reported.
+func (h *Handle) tellClosed() {
+	h.conn.pool.noteEnded(Ended{Key: h.key, Held: max(0, h.endedAt-h.At), At: h.endedAt})
+	h.report = report{}
 }
 
 // countEndLocked counts on the connection first, as several goroutines may

@@ -173,6 +173,9 @@ func (l *looker) look(c *Conn) {
 	for _, h := range c.stmts {
 		l.stmt(h, root)
 	}
+	if s := c.slot.Load(); s != nil && s.state.load() == slotOpen {
+		l.stmt(&s.h, root)
+	}
 	l.sessions()
 }
 
@@ -199,6 +202,9 @@ func (l *looker) readActivity() {
 	}
 	c.settleLocked(0)
 	c.flushEndsLocked()
+	if s := c.slot.Load(); s != nil {
+		s.sweepLocked(l.state == 0)
+	}
 	c.seenCalls = l.calls
 	switch {
 	case l.state == acquiring:

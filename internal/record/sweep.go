@@ -81,7 +81,7 @@ func (c *Conn) hasWork(now time.Duration) bool {
 	switch {
 	case c.sessionHasWork(now):
 		return true
-	case len(c.endings) > 0 || state == acquiring:
+	case len(c.endings) > 0 || c.slotHasWork() || state == acquiring:
 		return true
 	case state == 0:
 		return c.reported.Load() || c.first.young != nil

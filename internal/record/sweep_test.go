@@ -118,7 +118,7 @@ func TestReportedStatementLeavesTheConnectionAlone(t *testing.T) {
 	if c.reported.Load() {
 		t.Error("the connection is taken for reported")
 	}
-	if a.Closed(); len(c.stmts) > 0 || len(c.endings) != 1 {
+	if a.Closed(); len(c.stmts) > 0 || !c.slotHasWork() {
 		t.Errorf("statements %v, ended %v", c.stmts, c.endings)
 	}
 }

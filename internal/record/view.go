@@ -146,9 +146,11 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 	}
 	before = r.told
 	r.key, r.told = key, max(before, v.told())
+	// Whoever ends it from now on tells; if he was about to, the next sweep.
 	if h := v.handle; v.left == nil && (h == nil || h == &c.first) {
-		// Whoever ends it from now on tells; if he was about to, the next sweep.
 		c.reported.Store(true)
+	} else if s := c.inSlot(h); s != nil {
+		s.reported.Store(true)
 	}
 	return before, true
 }
@@ -166,6 +168,8 @@ func (c *Conn) reportOf(v *View, state uint64) *report {
 	case h == nil && state&inUse != 0 && c.acq.seq == v.ID.seq:
 		return &c.acq.report
 	case h == nil, h == &c.first && state&firstOpen == 0:
+		return nil
+	case c.inSlot(h) != nil && c.slot.Load().state.load() != slotOpen:
 		return nil
 	case h.seq == v.ID.seq:
 		return &h.report
