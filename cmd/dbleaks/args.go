@@ -29,6 +29,7 @@ var filterFlags = []struct{ flag, param string }{
 	{"state", report.ParamState},
 	{"min-age", report.ParamMinAge},
 	{"func", report.ParamFunction},
+	{"id", report.ParamID},
 }
 
 func parseArgs(command string, args []string) (request, error) {

@@ -43,6 +43,7 @@ and, for report and check,
     -state STATE    only this state: open, overdue, leaked, recovered
     -min-age D      only what is at least so old, as in 90s, 5m, 1h30m
     -func TEXT      only where a function in the stack has this in its name
+    -id ID          only this finding, by the ID that the page and -json show
 `
 
 // run is the whole command; it returns the status to exit with.

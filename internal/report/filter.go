@@ -17,6 +17,7 @@ const (
 	ParamState    = "state"
 	ParamMinAge   = "min_age"
 	ParamFunction = "func"
+	ParamID       = "id"
 )
 
 // Kinds and States are the values that the parameters kind and state take.
@@ -36,6 +37,9 @@ type Filter struct {
 	// Function is a text to be found, without regard to case, in a function
 	// of the finding's stack or in its site.
 	Function string
+	// ID is that of one finding or group of open handles. It narrows pools and
+	// refusals too, to those of its pool.
+	ID string
 }
 
 // ParamError is an error about one parameter of a filter.
@@ -64,6 +68,7 @@ func ParseFilter(q url.Values) (Filter, error) {
 		{ParamState, func(v string) error { f.State = v; return oneOf(States, v) }},
 		{ParamMinAge, f.setMinAge},
 		{ParamFunction, func(v string) error { f.Function = v; return nil }},
+		{ParamID, f.setID},
 	} {
 		values := slices.DeleteFunc(slices.Clone(q[p.name]), func(v string) bool { return v == "" })
 		switch len(values) {
@@ -92,6 +97,14 @@ func (f *Filter) setMinAge(v string) error {
 	return nil
 }
 
+func (f *Filter) setID(v string) error {
+	if len(v) > 32 || strings.ContainsFunc(v, func(r rune) bool { return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z') }) {
+		return fmt.Errorf("%q is no ID of a finding, such as 0123456789abcdef", v)
+	}
+	f.ID = v
+	return nil
+}
+
 func oneOf(names []string, v string) error {
 	if slices.Contains(names, v) {
 		return nil
@@ -107,6 +120,7 @@ func (f Filter) Values() url.Values {
 		ParamKind:     f.Kind,
 		ParamState:    f.State,
 		ParamFunction: f.Function,
+		ParamID:       f.ID,
 	} {
 		if v != "" {
 			q.Set(name, v)
@@ -118,18 +132,35 @@ func (f Filter) Values() url.Values {
 	return q
 }
 
-// Apply returns the part of a snapshot that the filter lets through. Pools are
-// narrowed by name only, and so are refusals; totals and thresholds stay those of the tracker.
+// Apply returns the part of a snapshot that the filter lets through. Pools
+// and refusals are narrowed by the pool's name and by ID only; totals and
+// thresholds stay those of the tracker.
 func (f Filter) Apply(s tracker.Snapshot) tracker.Snapshot {
 	if f == (Filter{}) {
 		return s
 	}
-	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return f.ofPool(p.Name) })
-	s.Refusals = keep(s.Refusals, func(r *tracker.Refusal) bool { return f.ofPool(r.Pool) })
 	s.Findings = keep(s.Findings, f.match)
 	s.Open = keep(s.Open, f.match)
 	s.Ended = keep(s.Ended, func(e *tracker.Ended) bool { return f.match(&e.Finding) })
+	ofPool := f.ofPool
+	if f.ID != "" {
+		ofPool = poolsOf(s)
+	}
+	s.Pools = keep(s.Pools, func(p *tracker.Pool) bool { return ofPool(p.Name) })
+	s.Refusals = keep(s.Refusals, func(r *tracker.Refusal) bool { return ofPool(r.Pool) })
 	return s
+}
+
+// poolsOf says which pools the handles of a snapshot are of.
+func poolsOf(s tracker.Snapshot) func(name string) bool {
+	names := map[string]bool{}
+	for _, f := range slices.Concat(s.Findings, s.Open) {
+		names[f.Pool] = true
+	}
+	for _, e := range s.Ended {
+		names[e.Finding.Pool] = true
+	}
+	return func(name string) bool { return names[name] }
 }
 
 // keep leaves its argument alone: a snapshot is immutable.
@@ -146,6 +177,7 @@ func keep[T any](in []T, ok func(*T) bool) []T {
 func (f Filter) match(x *tracker.Finding) bool {
 	kind := x.Kind.String()
 	switch {
+	case f.ID != "" && x.ID != f.ID:
 	case !f.ofPool(x.Pool):
 	case f.Kind != "" && kind != f.Kind && !(f.Kind == "rows" && kind == "row"):
 	case f.State != "" && x.State.String() != f.State:

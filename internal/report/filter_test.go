@@ -31,6 +31,9 @@ func TestParseFilter(t *testing.T) {
 		{query: "state=lost", err: `parameter state: "lost" is none of open,`},
 		{query: "min_age=90", err: `parameter min_age: "90" is no duration; write 90s`},
 		{query: "min_age=-5s", err: `parameter min_age: "-5s" is negative`},
+		{query: "id=4bf92f3577b34da6", want: report.Filter{ID: "4bf92f3577b34da6"}},
+		{query: "id=%22%3Cb", err: `parameter id: "\"<b" is no ID of a finding`},
+		{query: "id=0123456789012345678901234567890123", err: "parameter id:"},
 		{query: "pool=a&pool=b", err: "parameter pool: given 2 times"},
 	}
 	for _, tt := range tests {
@@ -92,6 +95,20 @@ func TestFilterByShownName(t *testing.T) {
 	}
 }
 
+// With an ID goes what is of the finding's pool, and nothing of others.
+func TestFilterByIDNarrowsPools(t *testing.T) {
+	s := reporttest.Snapshot()
+	for id, want := range map[string]string{"f1": "orders", "o2": "archive", "e1": "orders"} {
+		got := report.Filter{ID: id}.Apply(s)
+		if len(got.Pools) != 1 || got.Pools[0].Name != want || len(got.Refusals) != 1 || got.Refusals[0].Pool != want {
+			t.Errorf("id=%s: pools %v, refusals %v; want those of %s", id, got.Pools, got.Refusals, want)
+		}
+	}
+	if got := (report.Filter{ID: "none"}).Apply(s); len(got.Pools)+len(got.Refusals) != 0 {
+		t.Errorf("an unknown ID left %d pools, %d refusals", len(got.Pools), len(got.Refusals))
+	}
+}
+
 func TestFilterApply(t *testing.T) {
 	tests := []struct {
 		filter report.Filter
@@ -106,6 +123,9 @@ func TestFilterApply(t *testing.T) {
 		{report.Filter{State: "recovered"}, []string{"e1"}},
 		{report.Filter{MinAge: 125 * time.Second}, []string{"f1", "o0", "o1", "o2", "e2"}},
 		{report.Filter{Function: "CHECKOUT"}, []string{"f1", "f2", "e1"}},
+		{report.Filter{ID: "f2"}, []string{"f2"}},
+		{report.Filter{ID: "e1"}, []string{"e1"}},
+		{report.Filter{ID: "f2", Kind: "rows"}, nil},
 		{report.Filter{Kind: "tx", Function: "checkout", State: "overdue"}, []string{"f2"}},
 	}
 	for _, tt := range tests {
