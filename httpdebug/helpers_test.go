@@ -15,6 +15,7 @@ func testHandler(s tracker.Snapshot, opts ...Option) *handler {
 	h.prefix = prefix
 	h.process = reporttest.Process
 	h.snapshot = func() tracker.Snapshot { return s }
+	h.openers = reporttest.Openers
 	return h
 }
 

@@ -67,7 +67,7 @@ type Option func(*handler)
 func WithTracker(t *tracker.Tracker) Option {
 	return func(h *handler) {
 		if t != nil {
-			h.tracker, h.snapshot = t, t.Snapshot
+			h.tracker, h.snapshot, h.openers = t, t.Snapshot, t.Openers
 		}
 	}
 }
@@ -104,12 +104,19 @@ type handler struct {
 	allow    func(*http.Request) (view, sensitive bool) // nil: Loopback
 	process  report.Process
 	prefix   string // where it is mounted, if known
+
+	openers   func([]tracker.Finding) (map[string]tracker.Opener, bool)
+	sourceURL func(tracker.Frame) string // nil: no links
+	selfTest  selfTest
 }
 
 func newHandler(opts []Option) *handler {
 	h := &handler{
 		snapshot: func() tracker.Snapshot { return tracker.Default().Snapshot() },
-		process:  report.ThisProcess(),
+		openers: func(fs []tracker.Finding) (map[string]tracker.Opener, bool) {
+			return tracker.Default().Openers(fs)
+		},
+		process: report.ThisProcess(),
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -129,6 +136,8 @@ var endpoints = [...]struct {
 	{"text", "the same as text", (*handler).serveText},
 	{"diagnosis", "who holds connections, who waits, and deadlocks", (*handler).serveDiagnosis},
 	{"pprof", "the same for go tool pprof", (*handler).servePprof},
+	{"help", "what the words mean", (*handler).serveHelp},
+	{"selftest", "", (*handler).serveSelfTest},
 	{"style.css", "", serveAsset},
 	{"icon.svg", "", serveAsset},
 }

@@ -21,11 +21,21 @@ type page struct {
 	Doc    report.Document // fit to print, narrowed by the filter
 	Filter report.Filter   // as the form shows it
 	Pools  []string        // the choices of the form
+	// What the page has room for.
+	Groups         groups
+	Findings, Open rows
+	Ended          ended
+	// NotLooked says why it isn't known what the openers do, and LookNow is
+	// where it is asked again; empty if it is known.
+	NotLooked, LookNow string
 	// Query is the filter with a question mark in front, for links to the
 	// other formats, or empty.
 	Query string
 	// Pprof is the address of the profile, for a shell.
 	Pprof string
+	// SelfTest says how the last one went; CanTest, that there may be another.
+	SelfTest string
+	CanTest  bool
 }
 
 func (h *handler) servePage(v *visit) error {
@@ -38,17 +48,37 @@ func (h *handler) servePage(v *visit) error {
 		return err
 	}
 	s := h.snapshot()
+	pools := poolNames(s)
+	s = f.Apply(s)
+	d := report.Build(s, f, h.process, v.sensitive)
+	d, notLooked, err := h.withOpeners(v, s, d)
+	if err != nil {
+		return err
+	}
+	d = d.Printable()
 	p := page{
-		Doc:    report.Build(s, f, h.process, v.sensitive).Printable(),
-		Filter: shown(f),
-		Pools:  poolNames(s),
+		Doc: d, Filter: shown(f), Pools: pools, NotLooked: notLooked,
+		Groups: newGroups(d), Ended: newEnded(d),
+		SelfTest: h.selfTest.words(d, v.sensitive), CanTest: h.selfTest.run != nil,
 	}
-	if q := f.Values().Encode(); q != "" {
-		p.Query = "?" + q
+	b := rowBuilder{handler: h, single: f.ID != "", sensitive: v.sensitive}
+	p.Findings, p.Open = b.lists(d, notLooked == "")
+	q := f.Values()
+	if len(q) > 0 {
+		p.Query = "?" + q.Encode()
 	}
+	q.Set(paramOpeners, "now")
+	p.LookNow = "?" + q.Encode()
 	p.Pprof = pprofURL(v.r, p.Query)
+	return v.show("page.html", p)
+}
+
+func (h *handler) serveHelp(v *visit) error { return v.show("help.html", nil) }
+
+// show answers with one of the templates.
+func (v *visit) show(name string, data any) error {
 	var b bytes.Buffer
-	if err := pageTemplate().Execute(&b, p); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, data); err != nil {
 		return err
 	}
 	v.write(http.StatusOK, "text/html; charset=utf-8", b.Bytes())
@@ -86,8 +116,8 @@ func pprofURL(r *http.Request, query string) string {
 	return "'" + strings.ReplaceAll(report.Clean(u.String()+query), "'", "%27") + "'"
 }
 
-var pageTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page.html").Funcs(template.FuncMap{
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
 		"words":   words.Duration,
 		"seconds": report.Seconds,
 		"handles": report.Handles,

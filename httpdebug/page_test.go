@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"strings"
@@ -141,11 +142,17 @@ func TestStates(t *testing.T) {
 	if want := "Nothing that passes this filter is held"; !strings.Contains(page, want) {
 		t.Errorf("the page without matches doesn't say %q", want)
 	}
-	// A state is a word and a shape, never a colour alone.
+	// A state is a word and, by the style sheet, a shape; never a colour alone.
 	page = serve(testHandler(reporttest.Snapshot()), get("")).Body.String()
-	for _, want := range []string{"■</span> leaked", "▲</span> overdue", "●</span> open"} {
-		if !strings.Contains(page, want) {
+	style := serve(testHandler(reporttest.Snapshot()), get("style.css")).Body.String()
+	for _, state := range []string{"leaked", "overdue", "open"} {
+		if want := `<b class="badge ` + state + `">` + state + "</b>"; !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
+		}
+	}
+	for _, want := range []string{".badge::before {", ".badge.leaked::before {", ".badge.overdue::before {", ".badge.recovered::before {"} {
+		if !strings.Contains(style, want) {
+			t.Errorf("no rule %q", want)
 		}
 	}
 }
@@ -158,7 +165,7 @@ func TestFormShowsTheFilter(t *testing.T) {
 		`<option selected>open</option>`,
 		`value="1m30s"`,
 		`href="text?min_age=1m30s&amp;pool=archive&amp;state=open"`,
-		`<a href="?">show all</a>`,
+		`<a href="?">Show all</a>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
@@ -173,14 +180,18 @@ func TestStyleMatchesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var template []byte
-	for _, name := range []string{"assets/page.html", "assets/parts.html"} {
+	names, err := fs.Glob(assets, "assets/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
 		part, err := assets.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		template = append(template, part...)
 	}
-	used := map[string]bool{"recovered": true}
+	used := map[string]bool{"recovered": true, "threshold": true}
 	for _, m := range regexp.MustCompile(`class="([^"]*)"`).FindAllSubmatch(template, -1) {
 		clean := regexp.MustCompile(`{{[^}]*}}`).ReplaceAllString(string(m[1]), " ")
 		for _, c := range strings.Fields(clean) {

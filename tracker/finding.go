@@ -55,6 +55,9 @@ type Finding struct {
 	// handles more it has than a minute before; zero for what is merely open.
 	FirstSeen time.Time
 	Change    int
+	// Threshold is how long the oldest handle may be held without activity; 0
+	// means for ever.
+	Threshold time.Duration
 	// Count is the number of handles (of KindSession: of connections), Leaked
 	// how many of them are proven.
 	Count, Leaked int

@@ -149,6 +149,7 @@ func (c *config) finding(g *group) Finding {
 	f.Median = g.views[len(g.views)/2].Age
 	f.LatestAt = g.views[len(g.views)-1].WallClock()
 	f.FirstSeen, f.Change = g.since, g.change
+	f.Threshold = v.Limit.Threshold
 	switch {
 	case g.lost > 0:
 		f.State, f.Proof = StateLeaked, proofOf(g.firstLost())

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,9 +65,12 @@ func siteThreshold(t tracker.SiteThreshold) SiteThreshold {
 	return SiteThreshold{Pattern: t.Pattern, Seconds: seconds(t.Threshold)}
 }
 
+// started is about when the process was.
+var started = time.Now()
+
 // ThisProcess describes the running program.
 func ThisProcess() Process {
-	p := Process{PID: os.Getpid(), GoVersion: runtime.Version()}
+	p := Process{PID: os.Getpid(), GoVersion: runtime.Version(), StartedAt: started}
 	if exe, err := os.Executable(); err == nil {
 		p.Program = filepath.Base(exe)
 	}
@@ -145,6 +149,8 @@ func (b builder) finding(f tracker.Finding) Finding {
 		LatestAt:      f.LatestAt,
 		FirstSeen:     f.FirstSeen,
 		Change:        f.Change,
+
+		ThresholdSeconds: seconds(f.Threshold),
 
 		Reason:    f.Reason,
 		Advice:    f.Advice,
@@ -236,19 +242,17 @@ func holder(f tracker.Finding) Holder {
 	}
 }
 
-// stack marks what is not the application's: all that lies in front of the
-// site, and the standard library wherever it is.
 func stack(frames []tracker.Frame, site tracker.Frame) []StackFrame {
-	front := 0
-	for i, f := range frames {
-		if f == site {
-			front = i
-			break
-		}
-	}
+	return markLibraries(plainStack(frames), Frame(site))
+}
+
+// markLibraries marks what is not the application's: all that lies in front of
+// the site, and the standard library wherever it is.
+func markLibraries(frames []Frame, site Frame) []StackFrame {
+	front := max(0, slices.Index(frames, site))
 	out := make([]StackFrame, len(frames))
 	for i, f := range frames {
-		out[i] = StackFrame{Frame: Frame(f), Library: i < front || standard(f.Function)}
+		out[i] = StackFrame{Frame: f, Library: i < front || standard(f.Function)}
 	}
 	return out
 }

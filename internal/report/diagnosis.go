@@ -102,12 +102,7 @@ func (b builder) diagnosedPool(p tracker.PoolDiagnosis) DiagnosedPool {
 }
 
 func (b builder) diagnosedLine(h tracker.Holder) DiagnosedLine {
-	return DiagnosedLine{Finding: b.finding(h.Handles), Openers: convert(h.Openers, func(o tracker.Opener) Opener {
-		return Opener{
-			Goroutine: o.Goroutine, Count: o.Count, State: o.State, LongestSeconds: o.Longest.Seconds(),
-			At: Frame(o.At), Stack: plainStack(o.Stack), WaitsFor: o.WaitsFor,
-		}
-	})}
+	return DiagnosedLine{Finding: b.finding(h.Handles), Openers: convert(h.Openers, opener)}
 }
 
 func waitingLine(w tracker.Waiter) WaitingLine {

@@ -73,6 +73,8 @@ type Process struct {
 	// Revision is that of the version control system, "+dirty" behind it if
 	// the program was built from a modified tree; empty if not known.
 	Revision string `json:"revision,omitempty"`
+	// StartedAt is when this package was initialised.
+	StartedAt time.Time `json:"started_at,omitzero"`
 }
 
 // Summary counts the handles that the document lists. Handles inside others
@@ -117,20 +119,24 @@ type Finding struct {
 	LatestAt      time.Time `json:"latest_at,omitzero"`
 	// FirstSeen is when it was first reported, and Change how many handles
 	// more there are than a minute before; not set for what is merely open.
-	FirstSeen time.Time    `json:"first_seen,omitzero"`
-	Change    int          `json:"change,omitempty"`
-	Reason    string       `json:"reason,omitempty"`
-	Advice    string       `json:"advice,omitempty"`
-	Usual     string       `json:"usual,omitempty"`
-	Held      Held         `json:"held,omitzero"`
-	Query     string       `json:"query,omitempty"`
-	Busy      string       `json:"busy,omitempty"`
-	LongLived string       `json:"long_lived,omitempty"`
-	Scope     string       `json:"scope,omitempty"`
-	Labels    []Label      `json:"labels,omitempty"`
-	Goroutine int64        `json:"goroutine,omitempty"`
-	Children  []Child      `json:"children,omitempty"`
-	Stack     []StackFrame `json:"stack"`
+	FirstSeen time.Time `json:"first_seen,omitzero"`
+	Change    int       `json:"change,omitempty"`
+	// ThresholdSeconds is that of the oldest handle; 0 means never overdue.
+	ThresholdSeconds float64 `json:"threshold_seconds,omitempty"`
+	Reason           string  `json:"reason,omitempty"`
+	Advice           string  `json:"advice,omitempty"`
+	Usual            string  `json:"usual,omitempty"`
+	Held             Held    `json:"held,omitzero"`
+	Query            string  `json:"query,omitempty"`
+	Busy             string  `json:"busy,omitempty"`
+	LongLived        string  `json:"long_lived,omitempty"`
+	Scope            string  `json:"scope,omitempty"`
+	Labels           []Label `json:"labels,omitempty"`
+	Goroutine        int64   `json:"goroutine,omitempty"`
+	// Opener is what that goroutine does now, if somebody has looked.
+	Opener   *Opener      `json:"opener,omitempty"`
+	Children []Child      `json:"children,omitempty"`
+	Stack    []StackFrame `json:"stack"`
 }
 
 // Held is tracker.HeldTimes: for how long handles like these were held that

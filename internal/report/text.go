@@ -181,5 +181,8 @@ func writeFoot(b *bytes.Buffer, d Document) {
 // Age is the age of the finding's oldest handle.
 func (f Finding) Age() time.Duration { return Seconds(f.AgeSeconds) }
 
+// Median is the age that half of the finding's handles are not younger than.
+func (f Finding) Median() time.Duration { return Seconds(f.MedianSeconds) }
+
 // Held is the longest time that a handle of the ended finding was open.
 func (e Ended) Held() time.Duration { return Seconds(e.HeldSeconds) }

@@ -48,6 +48,23 @@ func Diagnosis() tracker.Diagnosis {
 	}
 }
 
+// Openers is what the openers of the findings of Snapshot do.
+func Openers(findings []tracker.Finding) (map[string]tracker.Opener, bool) {
+	out := map[string]tracker.Opener{}
+	for _, f := range findings {
+		switch f.Goroutine {
+		case 77:
+			out[f.ID] = tracker.Opener{Goroutine: 77, Count: 1, State: "exited"}
+		case 78:
+			out[f.ID] = tracker.Opener{
+				Goroutine: 78, Count: 1, State: "chan receive", Longest: 4 * time.Minute,
+				At: items, Stack: []tracker.Frame{items, checkout},
+			}
+		}
+	}
+	return out, true
+}
+
 // HostileDiagnosis has Evil at the end of every text in it.
 func HostileDiagnosis() tracker.Diagnosis {
 	d := Diagnosis()

@@ -16,7 +16,10 @@ import (
 var Now = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 
 // Process is a fixed program for golden files.
-var Process = report.Process{Program: "shop", PID: 4711, GoVersion: "go1.26.8", Revision: "0123456789ab+dirty"}
+var Process = report.Process{
+	Program: "shop", PID: 4711, GoVersion: "go1.26.8", Revision: "0123456789ab+dirty",
+	StartedAt: Now.Add(-3*time.Hour - 13*time.Minute),
+}
 
 const shop = "example.com/shop/"
 
@@ -176,7 +179,7 @@ func findings() []tracker.Finding {
 			}},
 			Median: 80 * time.Second, LatestAt: Now.Add(-31 * time.Second),
 			FirstSeen: Now.Add(-94 * time.Second), Change: 2,
-			Age: 125 * time.Second, Count: 4, Leaked: 3, Goroutine: 77, Scope: "GET /orders/{id}",
+			Age: 125 * time.Second, Threshold: 30 * time.Second, Count: 4, Leaked: 3, Goroutine: 77, Scope: "GET /orders/{id}",
 			Labels: []tracker.Label{{Key: "tenant", Value: "acme"}, {Key: "trace", Value: "4bf92f35"}},
 		},
 		{
@@ -184,7 +187,7 @@ func findings() []tracker.Finding {
 			Stack:  stack("(*DB).BeginTx", 1900, checkout),
 			Reason: "idle for 1m 11s, threshold 1m", Advice: "call Rollback on every return",
 			Median: 90 * time.Second, LatestAt: Now.Add(-90 * time.Second), FirstSeen: Now.Add(-30 * time.Second), Change: 1,
-			OpenedAt: Now.Add(-90 * time.Second), Age: 90 * time.Second, Count: 1, Busy: "query", Goroutine: 78,
+			OpenedAt: Now.Add(-90 * time.Second), Age: 90 * time.Second, Threshold: time.Minute, Count: 1, Busy: "query", Goroutine: 78,
 			Children: []tracker.Child{{Kind: tracker.KindRows, Site: items, Query: "SELECT sku FROM items", Count: 2}},
 		},
 	}

@@ -1,0 +1,81 @@
+package httpdebug
+
+import (
+	"fmt"
+	"math"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+// large is a service with 50,000 open handles of 500 sites, each of them 60
+// frames below main, and a hundred findings that are over.
+func large() tracker.Snapshot {
+	s := reporttest.Snapshot()
+	s.Findings, s.Open, s.Ended = nil, nil, nil
+	for i := range 500 {
+		f := largeFinding(i)
+		if i < 400 {
+			f.State, f.Reason = tracker.StateOverdue, "idle for 41s, threshold 30s"
+			s.Findings = append(s.Findings, f)
+		} else {
+			s.Open = append(s.Open, f)
+		}
+	}
+	for i := range 100 {
+		f := largeFinding(1000 + i)
+		s.Ended = append(s.Ended, tracker.Ended{Finding: f, At: reporttest.Now.Add(-time.Minute), Held: 41 * time.Second, Count: 3})
+	}
+	return s
+}
+
+func largeFinding(i int) tracker.Finding {
+	f := reporttest.Snapshot().Findings[1]
+	f.ID = fmt.Sprintf("%016x", uint64(i)*0x9e3779b97f4a7c15)
+	f.Count = 100
+	f.Scope = "GET /orders/{id}/items"
+	f.Query = strings.Repeat("SELECT sku, name FROM products ", 10)
+	f.Held = tracker.HeldTimes{Count: 5000}
+	for b := range 20 {
+		f.Held.Buckets = append(f.Held.Buckets, tracker.HeldBucket{UpTo: 100 * time.Microsecond << b, Count: 250})
+	}
+	f.Held.Buckets = append(f.Held.Buckets, tracker.HeldBucket{UpTo: math.MaxInt64, Count: 1})
+	f.Site = tracker.Frame{
+		Function: fmt.Sprintf("example.com/shop/internal/store.(*Orders).FindByCustomer%d", i),
+		File:     "/home/build/src/example.com/shop/internal/store/orders.go", Line: 42 + i,
+	}
+	f.Stack = f.Stack[:1:1]
+	f.Stack = append(f.Stack, f.Site)
+	for d := range 58 {
+		f.Stack = append(f.Stack, tracker.Frame{
+			Function: fmt.Sprintf("example.com/shop/internal/handlers.(*Server).middleware%d.func1", d),
+			File:     "/home/build/src/example.com/shop/internal/handlers/middleware.go", Line: 100 + d,
+		})
+	}
+	return f
+}
+
+// However much is open, the page stays small.
+func TestPageIsBounded(t *testing.T) {
+	h := testHandler(large(), Allow(everything))
+	w := serve(h, get(""))
+	wantStatus(t, w, 200)
+	if n := w.Body.Len(); n > 300_000 {
+		t.Errorf("the page has %d bytes, more than 300,000", n)
+	}
+	checkMarkup(t, w.Body.Bytes())
+}
+
+func BenchmarkPage(b *testing.B) {
+	h := testHandler(large(), Allow(everything))
+	r := get("")
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		b.SetBytes(int64(w.Body.Len()))
+	}
+}

@@ -1,0 +1,62 @@
+// Package source reads lines of source files, for people who look at a program
+// on the machine where it was built.
+package source
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Line is a line of a file.
+type Line struct {
+	Number int
+	Text   string
+}
+
+const (
+	maxFile = 4 << 20 // a larger one isn't read
+	maxLine = 400     // bytes that are shown of a line
+)
+
+// Read returns the line of the file with as many as around before and behind
+// it, or nil if the file can't be read, is no regular file of a sane size, or
+// ends before the line. A path that isn't absolute, as -trimpath leaves them,
+// names no file.
+func Read(file string, line, around int) []Line {
+	if line < 1 || !filepath.IsAbs(file) {
+		return nil
+	}
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var out []Line
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, maxFile)
+	for n := 1; n <= line+around && s.Scan(); n++ {
+		if n >= line-around {
+			out = append(out, Line{n, cut(s.Text())})
+		}
+	}
+	if len(out) == 0 || out[len(out)-1].Number < line {
+		return nil
+	}
+	return out
+}
+
+// cut makes a line fit to show: tabs are four columns, and what is too long
+// ends in an ellipsis.
+func cut(text string) string {
+	text = strings.ReplaceAll(strings.TrimRight(text, " \t\r"), "\t", "    ")
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
+	}
+	return text
+}
