@@ -1,8 +1,10 @@
 package httpdebug
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,10 +72,11 @@ func newHistogram(f report.Finding) *histogram {
 		fmt.Fprintf(&bars, "M%d %dv%dh%dv%dz", left, chartGround, -height, width, height)
 	}
 	h.Bars = bars.String()
+	h.Marks = append(h.Marks, mark{X: x(scale(f.Age())), Class: f.State, Text: "the oldest now " + words.Duration(f.Age())})
 	if threshold > 0 {
-		h.Marks = append(h.Marks, newMark(x(scale(threshold)), 11, "threshold", "threshold "+words.Duration(threshold)))
+		h.Marks = append(h.Marks, mark{X: x(scale(threshold)), Class: "threshold", Text: "threshold " + words.Duration(threshold)})
 	}
-	h.Marks = append(h.Marks, newMark(x(scale(f.Age())), 24, f.State, "the oldest now "+words.Duration(f.Age())))
+	placeNames(h.Marks)
 	for _, d := range ticks {
 		if at := scale(d); at > low+1 && at < high-1 {
 			h.Ticks = append(h.Ticks, mark{X: x(at), Y: chartHeight - 3, Text: words.Duration(d)})
@@ -88,11 +91,26 @@ var ticks = []time.Duration{
 	time.Minute, 10 * time.Minute, time.Hour,
 }
 
-func newMark(x, y int, class, text string) mark {
-	if x > chartWidth/2 {
-		return mark{x, y, "end", class, text}
+// placeNames places the names of one or two marks, each on a line of its own,
+// so that none is cut off or crossed by the line of the other mark, which begins
+// at its name.
+func placeNames(marks []mark) {
+	const (
+		room       = 140 // for a name
+		upper, low = 11, 24
+	)
+	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.X, b.X) })
+	left, right := &marks[0], &marks[len(marks)-1]
+	right.Anchor, right.Y = "start", low
+	if right.X > chartWidth-room {
+		right.Anchor = "end"
 	}
-	return mark{x, y, "start", class, text}
+	if left == right {
+		return
+	}
+	if left.Anchor, left.Y = "start", upper; left.X >= room {
+		left.Anchor, left.Y, right.Y = "end", low, upper
+	}
 }
 
 // scale is the place of a time on the axis, in columns.
