@@ -47,14 +47,14 @@ func newHistogram(f report.Finding) *histogram {
 	if f.Held.Count == 0 {
 		return nil
 	}
-	threshold := report.Seconds(f.ThresholdSeconds)
+	threshold, age := report.Seconds(f.ThresholdSeconds), f.Age()
 	low, high := math.Inf(1), math.Inf(-1)
 	var most uint64
 	for _, b := range f.Held.Buckets {
 		low, high = min(low, column(b)-1), max(high, column(b))
 		most = max(most, b.Count)
 	}
-	for _, d := range []time.Duration{threshold, f.Age()} {
+	for _, d := range []time.Duration{threshold, age} {
 		if d > 0 {
 			low, high = min(low, math.Floor(scale(d))), max(high, math.Ceil(scale(d))+1)
 		}
@@ -72,7 +72,9 @@ func newHistogram(f report.Finding) *histogram {
 		fmt.Fprintf(&bars, "M%d %dv%dh%dv%dz", left, chartGround, -height, width, height)
 	}
 	h.Bars = bars.String()
-	h.Marks = append(h.Marks, mark{X: x(scale(f.Age())), Class: f.State, Text: "the oldest now " + words.Duration(f.Age())})
+	if age > 0 {
+		h.Marks = append(h.Marks, mark{X: x(scale(age)), Class: f.State, Text: "the oldest now " + words.Duration(age)})
+	}
 	if threshold > 0 {
 		h.Marks = append(h.Marks, mark{X: x(scale(threshold)), Class: "threshold", Text: "threshold " + words.Duration(threshold)})
 	}
@@ -91,7 +93,7 @@ var ticks = []time.Duration{
 	time.Minute, 10 * time.Minute, time.Hour,
 }
 
-// placeNames places the names of one or two marks, each on a line of its own,
+// placeNames places the names of up to two marks, each on a line of its own,
 // so that none is cut off or crossed by the line of the other mark, which begins
 // at its name.
 func placeNames(marks []mark) {
@@ -100,6 +102,9 @@ func placeNames(marks []mark) {
 		upper, low = 11, 24
 	)
 	slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.X, b.X) })
+	if len(marks) == 0 {
+		return
+	}
 	left, right := &marks[0], &marks[len(marks)-1]
 	right.Anchor, right.Y = "start", low
 	if right.X > chartWidth-room {

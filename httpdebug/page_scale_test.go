@@ -70,6 +70,67 @@ func TestPageIsBounded(t *testing.T) {
 	checkMarkup(t, w.Body.Bytes())
 }
 
+// Only the first rows open; what they would show is on the pages that the
+// others link to.
+func TestRowsBeyondTheFirstAreLinks(t *testing.T) {
+	h := testHandler(large(), Allow(everything))
+	page := serve(h, get("")).Body.String()
+	if n := strings.Count(page, `<details class="finding"`); n != maxBodies {
+		t.Errorf("%d findings open, want %d", n, maxBodies)
+	}
+	if n := strings.Count(page, `<a class="row"`); n != 500-maxBodies {
+		t.Errorf("%d rows are links, want %d", n, 500-maxBodies)
+	}
+	if n := strings.Count(page, "and 48 more</a>"); n != maxBodies {
+		t.Errorf("%d stacks are cut, want %d", n, maxBodies)
+	}
+	last := large().Findings[399]
+	one := serve(h, get("?id="+last.ID)).Body.String()
+	for _, want := range []string{`<details class="finding" id="f-` + last.ID + `" open>`, "middleware57.func1", last.Query} {
+		if !strings.Contains(one, want) {
+			t.Errorf("the page of one doesn't show %q", want)
+		}
+	}
+	if strings.Contains(one, largeFinding(398).Site.Function) {
+		t.Error("the page of one shows another")
+	}
+}
+
+// What is past the limits of the page is counted there.
+func TestPageCountsWhatItLeavesOut(t *testing.T) {
+	s := large()
+	for i := range 30 {
+		s.Findings = append(s.Findings, largeFinding(2000+i))
+		s.Pools = append(s.Pools, tracker.Pool{ID: uint64(100 + i), Name: fmt.Sprintf("tenant%d", i), InUse: i})
+	}
+	page := serve(testHandler(s), get("")).Body.String()
+	for _, want := range []string{
+		"And those of 30 more lines:", // of 430 findings and 100 groups of open handles
+		"And 2 more pools,",
+		"And 75 more before;",
+		`<th scope="row"><span class="name">tenant2</span>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	// Those that are left out have nothing to tell.
+	for _, pool := range []string{"tenant0", "tenant1"} {
+		if strings.Contains(page, `<th scope="row"><span class="name">`+pool+"<") {
+			t.Errorf("pool %s is shown", pool)
+		}
+	}
+	for range 600 {
+		s.Findings = append(s.Findings, largeFinding(3000+len(s.Findings)))
+	}
+	page = serve(testHandler(s), get("")).Body.String()
+	for _, want := range []string{"And 530 more findings:", "And those of 100 more lines:"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
 func BenchmarkPage(b *testing.B) {
 	h := testHandler(large(), Allow(everything))
 	r := get("")

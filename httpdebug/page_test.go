@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,11 +33,16 @@ func TestGolden(t *testing.T) {
 			reporttest.Golden(t, name+".txt", serve(h, get("text")).Body.Bytes())
 		})
 	}
-	t.Run("filtered", func(t *testing.T) {
-		page := serve(testHandler(reporttest.Snapshot()), get("?pool=orders&kind=conn&min_age=10s&func=jobs"))
-		reporttest.Golden(t, "filtered.html", page.Body.Bytes())
-		checkMarkup(t, page.Body.Bytes())
-	})
+	for name, target := range map[string]string{
+		"filtered": "?pool=orders&kind=conn&min_age=10s&func=jobs", "one": "?id=f2", "help": "help",
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := serve(testHandler(reporttest.Snapshot()), get(target))
+			wantStatus(t, page, 200)
+			reporttest.Golden(t, name+".html", page.Body.Bytes())
+			checkMarkup(t, page.Body.Bytes())
+		})
+	}
 }
 
 // checkMarkup reads the page as XML with HTML's laxities: its elements must
@@ -77,7 +83,10 @@ func checkMarkup(t *testing.T, page []byte) {
 
 // Each text is seen on the page as a text, and whole.
 func TestHostileNamesStayText(t *testing.T) {
-	h := testHandler(reporttest.Hostile(), Allow(everything))
+	h := testHandler(reporttest.Hostile(), Allow(everything), SourceURL(func(f tracker.Frame) string {
+		return "https://git.example.com/" + f.File
+	}))
+	h.openers = reporttest.HostileOpeners
 	h.process.Program += reporttest.Evil
 	h.process.Revision += reporttest.Evil
 	h.process.GoVersion += reporttest.Evil
@@ -154,6 +163,56 @@ func TestStates(t *testing.T) {
 		if !strings.Contains(style, want) {
 			t.Errorf("no rule %q", want)
 		}
+	}
+}
+
+// A line may have handles in trouble and others that aren't, with one ID.
+func TestOneIDTwice(t *testing.T) {
+	s := reporttest.Snapshot()
+	young := s.Findings[0]
+	young.State, young.Proof = tracker.StateOpen, ""
+	s.Open = append(s.Open, young)
+	for _, target := range []string{"", "?id=" + young.ID} {
+		page := serve(testHandler(s), get(target)).Body.String()
+		checkMarkup(t, []byte(page))
+		for _, id := range []string{`id="f-f1"`, `id="o-f1"`} {
+			if !strings.Contains(page, id) {
+				t.Errorf("%q shows no %s", target, id)
+			}
+		}
+	}
+}
+
+func TestPageOfWhatIsOver(t *testing.T) {
+	h := testHandler(reporttest.Snapshot())
+	for id, want := range map[string]string{
+		"e1":   "Nothing open has the ID e1: what had it is over.",
+		"none": "Nothing open has the ID none: what had it may be over, or be of another process.",
+	} {
+		page := serve(h, get("?id="+id)).Body.String()
+		if !strings.Contains(page, want) {
+			t.Errorf("?id=%s doesn't say %q", id, want)
+		}
+		if strings.Contains(page, `<details class="more" open>`) != (id == "e1") {
+			t.Errorf("?id=%s: what has ended is not open, or there is some", id)
+		}
+	}
+}
+
+// A source line may have SQL in it: who sees one sees the other.
+func TestSourceLinesAreSensitive(t *testing.T) {
+	file, err := filepath.Abs("page_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := reporttest.Snapshot()
+	s.Findings[0].Site = tracker.Frame{Function: "main.main", File: file, Line: 1}
+	const want = "<mark>    1  package httpdebug</mark>"
+	if page := serve(testHandler(s), get("")).Body.String(); strings.Contains(page, "package httpdebug") || strings.Contains(page, "SELECT") {
+		t.Error("an outsider sees source lines or SQL")
+	}
+	if page := serve(testHandler(s, Allow(everything)), get("")).Body.String(); !strings.Contains(page, want) {
+		t.Errorf("an insider doesn't see %s", want)
 	}
 }
 

@@ -97,7 +97,7 @@ func (h *handler) serveSelfTest(v *visit) error {
 		return nil
 	}
 	if wait := h.selfTest.begin(); wait > 0 {
-		after := int(wait/time.Second) + 1
+		after := int((wait + time.Second - 1) / time.Second)
 		v.w.Header().Set("Retry-After", strconv.Itoa(after))
 		return failf(http.StatusTooManyRequests,
 			"a self-test is running, or has just ended; the next one may begin in %d s", after)

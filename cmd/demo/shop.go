@@ -89,7 +89,16 @@ func (s *shop) routes() {
 			s.handle(i.pattern, bound(s, i.handler))
 		}
 	}
-	httpdebug.Register(s.mux, httpdebug.WithTracker(s.tracker))
+	httpdebug.Register(s.mux, httpdebug.WithTracker(s.tracker), httpdebug.Allow(visitor), httpdebug.WithSelfTest(s.testItself))
+}
+
+// visitor lets whoever sits at this machine see everything: the database has
+// nothing in it but the demo's data.
+func visitor(r *http.Request) (view, sensitive bool) { return httpdebug.Loopback(r), true }
+
+func (s *shop) testItself(ctx context.Context) error {
+	_, err := s.tracker.SelfTest(ctx, s.db)
+	return err
 }
 
 // A handler answers a request or says why it can't.

@@ -46,6 +46,9 @@ type Opener struct {
 	At             Frame   `json:"at"`
 	Stack          []Frame `json:"stack"`
 	WaitsFor       string  `json:"waits_for,omitempty"`
+	// Returned tells that the function that opened the handle is not on the
+	// stack any more: the goroutine serves others now, or waits for work.
+	Returned bool `json:"returned,omitempty"`
 }
 
 // WaitingLine is tracker.Waiter.

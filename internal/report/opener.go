@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/words"
@@ -14,6 +16,7 @@ func (d Document) WithOpeners(openers map[string]tracker.Opener) Document {
 	d.Findings = convert(d.Findings, func(f Finding) Finding {
 		if o, ok := openers[f.ID]; ok {
 			f.Opener = new(opener(o))
+			f.Opener.Returned = f.Opener.returned(f.Site)
 		}
 		return f
 	})
@@ -29,6 +32,21 @@ func opener(o tracker.Opener) Opener {
 
 // Frames are the opener's stack, with what is not the application's marked.
 func (o Opener) Frames() []StackFrame { return markLibraries(o.Stack, o.At) }
+
+// maxStack is how many frames the runtime tells of a goroutine; of more it
+// leaves out those in the middle.
+const maxStack = 100
+
+// returned is true only if it is sure.
+func (o Opener) returned(site Frame) bool {
+	if n := len(o.Stack); n == 0 || n >= maxStack || site.Function == "" {
+		return false
+	}
+	return !slices.ContainsFunc(o.Stack, func(f Frame) bool {
+		function, _, _ := strings.Cut(f.Function, ".gowrap") // of a go statement in it
+		return function == site.Function
+	})
+}
 
 // Doing says in a few words what a single goroutine does.
 func (o Opener) Doing() string {

@@ -58,9 +58,19 @@ func Openers(findings []tracker.Finding) (map[string]tracker.Opener, bool) {
 		case 78:
 			out[f.ID] = tracker.Opener{
 				Goroutine: 78, Count: 1, State: "chan receive", Longest: 4 * time.Minute,
-				At: items, Stack: []tracker.Frame{items, checkout},
+				At: items, Stack: stack("(*Rows).Next", 3000, items, checkout),
 			}
 		}
+	}
+	return out, true
+}
+
+// HostileOpeners has Evil at the end of every text in it.
+func HostileOpeners(findings []tracker.Finding) (map[string]tracker.Opener, bool) {
+	out, _ := Openers(findings)
+	for id, o := range out {
+		suffix(reflect.ValueOf(&o).Elem(), Evil)
+		out[id] = o
 	}
 	return out, true
 }

@@ -1,0 +1,118 @@
+package report_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
+	"github.com/dbleaks-go/dbleaks/tracker"
+)
+
+func TestWithOpeners(t *testing.T) {
+	s := reporttest.Snapshot()
+	openers, _ := reporttest.Openers(s.Findings)
+	d := build(s)
+	with := d.WithOpeners(openers)
+	if d.Findings[0].Opener != nil {
+		t.Error("the document was changed")
+	}
+	if o := with.Findings[0].Opener; o == nil || o.Doing() != "exited" || o.Returned {
+		t.Errorf("the first opener is %+v", o)
+	}
+	if o := with.Findings[1].Opener; o == nil || o.Doing() != "blocked for 4m: chan receive" || o.Returned {
+		t.Errorf("the second opener is %+v", o)
+	}
+}
+
+func TestOpenerDoing(t *testing.T) {
+	tests := []struct {
+		opener report.Opener
+		want   string
+	}{
+		{report.Opener{State: "running"}, "running"},
+		{report.Opener{State: "runnable"}, "running"},
+		{report.Opener{State: "exited"}, "exited"},
+		{report.Opener{State: "IO wait"}, "blocked: IO wait"},
+		{report.Opener{State: "select", LongestSeconds: 240}, "blocked for 4m: select"},
+		{report.Opener{State: "select", LongestSeconds: 240, WaitsFor: "orders"}, "waits for pool orders for 4m"},
+		{report.Opener{State: "select", WaitsFor: "orders"}, "waits for pool orders"},
+	}
+	for _, tt := range tests {
+		if got := tt.opener.Doing(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.opener, got, tt.want)
+		}
+	}
+}
+
+// That an opener has returned is said only if its whole stack is known.
+func TestOpenerReturned(t *testing.T) {
+	stack := func(functions ...string) (out []tracker.Frame) {
+		for _, f := range functions {
+			out = append(out, tracker.Frame{Function: f})
+		}
+		return out
+	}
+	deep := slices.Repeat(stack("main.recurse"), 100)
+	tests := []struct {
+		name  string
+		site  string
+		stack []tracker.Frame
+		want  bool
+	}{
+		{"still there", "main.find", stack("runtime.gopark", "main.find", "main.serve"), false},
+		{"in a go statement of it", "main.find", stack("database/sql.(*DB).Query", "main.find.gowrap1"), false},
+		{"back in its caller", "main.find", stack("runtime.gopark", "main.serve"), true},
+		{"in another of the name's beginning", "main.find", stack("main.findAll"), true},
+		{"exited", "main.find", nil, false},
+		{"too deep to tell", "main.find", deep, false},
+		{"no site", "", stack("main.serve"), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tracker.Snapshot{Findings: []tracker.Finding{{ID: "f", Site: tracker.Frame{Function: tt.site}}}}
+			d := build(s).WithOpeners(map[string]tracker.Opener{"f": {Stack: tt.stack}})
+			if got := d.Findings[0].Opener.Returned; got != tt.want {
+				t.Errorf("returned is %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOverheadWords(t *testing.T) {
+	now := reporttest.Now
+	tests := []struct {
+		overhead report.Overhead
+		want     string
+	}{
+		{report.Overhead{}, "0 bytes for 0 connections, 0 handles and 0 stacks"},
+		{
+			report.Overhead{Bytes: 20 << 10, Connections: 1, Handles: 1, Stacks: 1, Sweeps: 1, LastSweep: now.Add(-time.Minute), LastTookSeconds: 0.000184},
+			"20 KiB for 1 connection, 1 handle and 1 stack; 1 sweep, the last one 1m ago, in 184µs",
+		},
+		{
+			report.Overhead{Bytes: 20 << 20, Connections: 9, Handles: 8, Stacks: 7, Sweeps: 6, LastSweep: now, LastTookSeconds: 0.0225},
+			"20 MiB for 9 connections, 8 handles and 7 stacks; 6 sweeps, the last one 0s ago, in 23ms",
+		},
+	}
+	for _, tt := range tests {
+		if got := tt.overhead.Words(now); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestSelfTestWords(t *testing.T) {
+	now := reporttest.Now
+	at := now.Add(-3 * time.Hour)
+	for want, s := range map[string]report.SelfTest{
+		"passed 3h ago: a leak on purpose was proven (unreachable) within 5ms": {At: at, Passed: true, Proof: "unreachable", TookSeconds: 0.005},
+		"failed 3h ago: no connection":                                         {At: at, Error: "no connection"},
+		"failed 3h ago":                                                        {At: at},
+	} {
+		if got := s.Words(now); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
