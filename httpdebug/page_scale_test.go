@@ -1,13 +1,16 @@
 package httpdebug
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"math"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
 	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -131,12 +134,59 @@ func TestPageCountsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// lines are places that open rows.
+var lines = []func(context.Context, *sql.DB) (*sql.Rows, error){
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+	func(ctx context.Context, db *sql.DB) (*sql.Rows, error) { return db.QueryContext(ctx, "rows 9") },
+}
+
+// A snapshot of 50,000 handles that 25 lines opened in 20 pools, and the page
+// of it.
 func BenchmarkPage(b *testing.B) {
-	h := testHandler(large(), Allow(everything))
-	r := get("")
+	tr, err := tracker.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range 20 {
+		db := driverwrap.OpenDB(&nopdriver.Connector{}, driverwrap.WithTracker(tr), driverwrap.WithName(fmt.Sprintf("pool%d", i)))
+		defer db.Close()
+		for _, line := range lines {
+			for range 100 {
+				rows, err := line(context.Background(), db)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer rows.Close()
+			}
+		}
+	}
+	h := newHandler([]Option{WithTracker(tr), Allow(everything)})
 	for b.Loop() {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		b.SetBytes(int64(w.Body.Len()))
+		w := serve(h, get(""))
+		b.ReportMetric(float64(w.Body.Len()), "bytes")
 	}
 }
