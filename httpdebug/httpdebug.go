@@ -25,9 +25,16 @@
 //	           hundredth of the time.
 //	pprof      a profile for go tool pprof; with ?seconds=N, of what became
 //	           overdue or leaked in the next N seconds
+//	help       what the words on the page mean
 //
 // All take the filters pool=NAME, kind=KIND (rows includes row), state=STATE,
-// min_age=DURATION (as in 90s) and func=TEXT (part of a function's name).
+// min_age=DURATION (as in 90s), func=TEXT (part of a function's name) and id=ID
+// (of one finding, as the page links to it and json has it).
+//
+// The page looks at what the goroutines do that opened what is in trouble, which
+// stops the world for some microseconds per goroutine, if there are no more than
+// 2,000; with ?openers=now also if there are, with ?openers=no never. Together
+// with diagnosis, that takes no more than a hundredth of the time.
 //
 // # Who may look
 //
@@ -35,14 +42,16 @@
 // loopback host name (so that no other site's name, pointed at this machine,
 // gets in), and bears no mark of a proxy. A proxy on the same machine that
 // leaves no mark can't be told from a local visitor: don't let one forward
-// these paths. Such a visitor sees no SQL text. [Allow] replaces this rule.
+// these paths. Such a visitor sees no SQL text, and no source lines, in which
+// there may be some. [Allow] replaces this rule.
 //
 // In any case, a request that another site made the browser send is refused,
 // except for a plain link to the page, which is harmless: the page changes
 // nothing, runs no script, can't be framed, and has no tie to the page that
 // linked to it.
 //
-// The handler is read-only and takes no lock that a query waits for.
+// The handler changes nothing, but for the self-test that [WithSelfTest] gives
+// it to run, and takes no lock that a query waits for.
 package httpdebug
 
 import (
@@ -75,8 +84,8 @@ func WithTracker(t *tracker.Tracker) Option {
 // Allow replaces the rule of who may look; see the package documentation for
 // the one by default, which is available as [Loopback]. f says of a request
 // whether it may view anything, and whether it may see what is sensitive: the
-// SQL text, which has no literals but names tables and columns. By default
-// nobody may. f is called for every request, from many goroutines at once. If
+// SQL text, which has no literals but names tables and columns, and on the page
+// the source lines, where the files are there. By default nobody may. f is called for every request, from many goroutines at once. If
 // it panics the request is refused. A nil f means the default.
 func Allow(f func(r *http.Request) (view, sensitive bool)) Option {
 	return func(h *handler) { h.allow = f }
