@@ -144,6 +144,9 @@ type Snapshot struct {
 	// Ended are findings that are over, the latest first; at most 100.
 	Ended  []Ended
 	Totals Totals
+	// SiteTotals are those of the first 50 lines that were ever reported, in
+	// that order. What others had is in Totals only.
+	SiteTotals []SiteTotals
 	// Thresholds are the ones in force, by kind; 0 means never overdue.
 	Thresholds map[Kind]time.Duration
 	// SiteThresholds go before those; of several that match, the last counts.

@@ -201,7 +201,7 @@ func (t *Tracker) judge(cfg *config, marked []stray) []Event {
 		}
 		live[s.ID] = s.Leave()
 		s.Left, s.Overdue = true, true
-		t.count(&s.View, s.before)
+		t.count(cfg, cfg.keyOf(&s.View), &s.View, s.before)
 		guilty = append(guilty, s.View)
 		if g := s.Guard(); g != nil && len(t.strays[g]) < maxStrays {
 			t.strays[g] = append(t.strays[g], s.View)

@@ -55,6 +55,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		s.Ended = append(s.Ended, e)
 	}
 	s.Totals = t.totals
+	s.SiteTotals = slices.Clone(t.sites.list)
 	for p, e := range t.episodes {
 		for i := range s.Pools {
 			if x := s.Pools[i].Exhausted; x != nil && s.Pools[i].ID == p.ID {

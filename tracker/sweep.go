@@ -69,7 +69,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	defer t.mu.Unlock()
 	t.totals.Recovered += uint64(more)
 	merge(alarms, t.growth.count(p, stmts))
-	again = t.note(alarms)
+	again = t.note(cfg, alarms)
 	events = t.merge(cfg, p, alarms, reported, over, now)
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
@@ -109,7 +109,7 @@ func merge(into map[record.Key]*group, growing []*group) {
 // note marks the handles as reported, so that their end is told, and counts
 // those that are new. It reports whether some have ended since they were seen.
 // If that is all there is to a finding, nobody is to hear of it.
-func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
+func (t *Tracker) note(cfg *config, groups map[record.Key]*group) (ended bool) {
 	for key, g := range groups {
 		open := 0
 		for _, v := range g.views {
@@ -118,7 +118,7 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 				continue
 			}
 			open++
-			if t.count(v, before) {
+			if t.count(cfg, key, v, before) {
 				g.fresh++
 			} else if old := t.active[v.Reported]; old != nil && v.Reported != key {
 				old.moved++
@@ -134,17 +134,20 @@ func (t *Tracker) note(groups map[record.Key]*group) (ended bool) {
 }
 
 // count counts a handle that is reported, unless it was before.
-func (t *Tracker) count(v *record.View, before record.Told) (fresh bool) {
+func (t *Tracker) count(cfg *config, key record.Key, v *record.View, before record.Told) (fresh bool) {
+	var n Totals
 	fresh = before == record.ToldNothing
 	if fresh {
-		t.totals.Reported++
+		n.Reported = 1
 		if !v.Lost {
-			t.totals.Overdue++
+			n.Overdue = 1
 		}
 	}
 	if before < record.ToldLost && v.Lost {
-		t.totals.Leaked++
+		n.Leaked = 1
 	}
+	t.totals.add(n)
+	t.sites.add(cfg, key, v, n)
 	return fresh
 }
 
@@ -157,6 +160,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 	emit := func(k EventKind, a *active) { events = append(events, a.event(k, now)) }
 	for _, e := range over {
 		t.totals.Recovered++
+		t.sites.recovered(e.Key)
 		if a := t.active[e.Key]; a != nil {
 			a.recovered++
 			a.held = max(a.held, e.Held)
@@ -176,7 +180,7 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 			t.active[key] = a
 		}
 		if p == nil {
-			t.countDBs(a, g)
+			t.countDBs(cfg, a, g)
 		}
 		a.live[p] = len(g.views)
 		g.since = a.since
@@ -223,10 +227,14 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 }
 
 // countDBs does for DBs what note does for other handles.
-func (t *Tracker) countDBs(a *active, g *group) {
+func (t *Tracker) countDBs(cfg *config, a *active, g *group) {
 	overdue := len(g.views) - g.lost
-	t.totals.Reported += uint64(max(0, len(g.views)-a.reported))
-	t.totals.Overdue += uint64(max(0, overdue-a.overdue))
-	t.totals.Leaked += uint64(max(0, g.lost-a.lost))
+	n := Totals{
+		Reported: uint64(max(0, len(g.views)-a.reported)),
+		Overdue:  uint64(max(0, overdue-a.overdue)),
+		Leaked:   uint64(max(0, g.lost-a.lost)),
+	}
+	t.totals.add(n)
+	t.sites.add(cfg, g.key, g.views[0], n)
 	a.reported, a.overdue, a.lost = max(a.reported, len(g.views)), max(a.overdue, overdue), max(a.lost, g.lost)
 }

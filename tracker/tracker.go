@@ -55,6 +55,7 @@ type Tracker struct {
 	growth growth
 	ended  []Ended // the latest last
 	totals Totals
+	sites  siteTotals
 	// episodes are of the pools that are exhausted, or were a moment ago.
 	episodes map[*record.Pool]*episode
 	refusals map[uint64]*refusing            // by the refusal's ID
