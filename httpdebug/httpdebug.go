@@ -23,6 +23,9 @@
 //	           application/json, the document with a diagnosis. It takes a dump
 //	           of all goroutines, at most once a second, and for no more than a
 //	           hundredth of the time.
+//	metrics    numbers for Prometheus, as OpenMetrics 1.0 where that is asked
+//	           for, by pool, kind and line: at most 50 lines and 50 pools,
+//	           the rest as "other". It takes no filter.
 //	pprof      a profile for go tool pprof; with ?seconds=N, of what became
 //	           overdue or leaked in the next N seconds
 //	help       what the words on the page mean
@@ -61,6 +64,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dbleaks-go/dbleaks/internal/metrics"
 	"github.com/dbleaks-go/dbleaks/internal/report"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -112,6 +116,7 @@ type handler struct {
 	snapshot func() tracker.Snapshot
 	allow    func(*http.Request) (view, sensitive bool) // nil: Loopback
 	process  report.Process
+	metrics  metrics.Exporter
 	prefix   string // where it is mounted, if known
 
 	openers   func([]tracker.Finding) (map[string]tracker.Opener, bool)
@@ -144,6 +149,7 @@ var endpoints = [...]struct {
 	{"json", "the same for programs", (*handler).serveJSON},
 	{"text", "the same as text", (*handler).serveText},
 	{"diagnosis", "who holds connections, who waits, and deadlocks", (*handler).serveDiagnosis},
+	{"metrics", "numbers for Prometheus", (*handler).serveMetrics},
 	{"pprof", "the same for go tool pprof", (*handler).servePprof},
 	{"help", "what the words mean", (*handler).serveHelp},
 	{"selftest", "", (*handler).serveSelfTest},
