@@ -16,13 +16,18 @@ have git || missing+=(git)
 # Tests of assembly for the other processor run on an emulated one.
 [[ $(uname -sm) != 'Linux x86_64' ]] || have qemu-aarch64-static || missing+=(qemu-user-static)
 
-if ((${#missing[@]} == 0)); then
+# Prometheus' package would make a service of it, too, and there is no part
+# without: only the two programs are taken out of it.
+programs=(prometheus promtool)
+if have prometheus && have promtool; then programs=(); fi
+
+if ((${#missing[@]} + ${#programs[@]} == 0)); then
 	echo 'all there'
 	exit
 fi
 if ((EUID != 0)) || ! have apt-get; then
-	echo "missing: on Debian, run as root: apt-get install --no-install-recommends ${missing[*]}"
-	echo '(elsewhere, install MariaDB, PostgreSQL, git and a C compiler)'
+	echo "missing: on Debian, run as root: apt-get install --no-install-recommends ${missing[*]} ${programs:+prometheus}"
+	echo '(elsewhere, install MariaDB, PostgreSQL, Prometheus, git and a C compiler)'
 	exit 1
 fi
 
@@ -30,11 +35,20 @@ fi
 # boot, unless it is told not to.
 conf=/etc/postgresql-common/createcluster.d/dbleaks-tests.conf
 mkdir -p "${conf%/*}"
-trap 'rm -f "$conf"' EXIT
+tmp=$(mktemp -d)
+trap 'rm -rf "$conf" "$tmp"' EXIT
 echo 'create_main_cluster = false' >"$conf"
 
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install -y -q --no-install-recommends --no-remove "${missing[@]}"; }
-echo "installing ${missing[*]}"
+install_packages() {
+	((${#missing[@]} == 0)) || apt-get install -y -q --no-install-recommends --no-remove "${missing[@]}"
+}
+install_programs() {
+	((${#programs[@]} > 0)) || return 0
+	(cd "$tmp" && apt-get download -q -o APT::Sandbox::User=root prometheus &&
+		dpkg-deb -x prometheus_*.deb . && install -t /usr/local/bin "${programs[@]/#/usr/bin/}")
+}
+install_all() { install_packages && install_programs; }
+echo "installing ${missing[*]} ${programs[*]}"
 # The list of packages may be missing, or old.
-install >/dev/null 2>&1 || { apt-get update -q && install; }
+install_all >/dev/null 2>&1 || { apt-get update -q && install_all; }
