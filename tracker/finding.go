@@ -74,6 +74,8 @@ type Finding struct {
 	Goroutine int64
 	// Children are the handles that are open inside these, by site.
 	Children []Child
+
+	callers []callers // of a snapshot's finding with several call stacks
 }
 
 // Child is a group of handles of one kind and site inside the handles of a

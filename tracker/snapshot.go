@@ -107,7 +107,9 @@ func (t *Tracker) recall(groups map[record.Key]*group, now time.Time) {
 func (c *config) findings(groups map[record.Key]*group) []Finding {
 	out := make([]Finding, 0, len(groups))
 	for _, g := range groups {
-		out = append(out, c.finding(g))
+		f := c.finding(g)
+		f.callers = callersOf(c, g)
+		out = append(out, f)
 	}
 	sortFindings(out)
 	return out
