@@ -23,6 +23,8 @@
 //	           application/json, the document with a diagnosis. It takes a dump
 //	           of all goroutines, at most once a second, and for no more than a
 //	           hundredth of the time.
+//	flame      a flame graph of who opened what is open, as a page; by number
+//	           of handles or, with ?by=age, by the time they have been open
 //	metrics    numbers for Prometheus, as OpenMetrics 1.0 where that is asked
 //	           for, by pool, kind and line: at most 50 lines and 50 pools,
 //	           the rest as "other". It takes no filter.
@@ -149,6 +151,7 @@ var endpoints = [...]struct {
 	{"json", "the same for programs", (*handler).serveJSON},
 	{"text", "the same as text", (*handler).serveText},
 	{"diagnosis", "who holds connections, who waits, and deadlocks", (*handler).serveDiagnosis},
+	{"flame", "the same as a flame graph", (*handler).serveFlame},
 	{"metrics", "numbers for Prometheus", (*handler).serveMetrics},
 	{"pprof", "the same for go tool pprof", (*handler).servePprof},
 	{"help", "what the words mean", (*handler).serveHelp},

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dbleaks-go/dbleaks/internal/words"
-
+	"github.com/dbleaks-go/dbleaks/internal/flame"
 	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -21,10 +21,12 @@ type page struct {
 	Doc    report.Document // fit to print, narrowed by the filter
 	Filter report.Filter   // as the form shows it
 	Pools  []string        // the choices of the form
+	By     string          // what the form keeps of a flame graph, or empty
 	// What the page has room for.
 	Groups         groups
 	Findings, Open rows
 	Ended          ended
+	Flame          flameGraph
 	// NotLooked says why it isn't known what the openers do, and LookNow is
 	// where it is asked again; empty if it is known.
 	NotLooked, LookNow string
@@ -63,6 +65,9 @@ func (h *handler) servePage(v *visit) error {
 	}
 	b := rowBuilder{handler: h, single: f.ID != "", sensitive: v.sensitive}
 	p.Findings, p.Open = b.lists(d, notLooked == "")
+	if len(s.Findings)+len(s.Open) <= flamePartLines {
+		p.Flame = newFlameGraph(s, f, flame.ByCount, "", flamePart)
+	}
 	q := f.Values()
 	if len(q) > 0 {
 		p.Query = "?" + q.Encode()

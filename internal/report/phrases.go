@@ -72,6 +72,10 @@ func (f Frame) ShortFunction() string {
 	return f.Function[strings.LastIndexByte(head, '/')+1:]
 }
 
+// Standard tells whether the function, which calls application code, is one of
+// the standard library.
+func (f Frame) Standard() bool { return standard(f.Function) }
+
 // ShortPlace is the file's base name and the line, or empty.
 func (f Frame) ShortPlace() string { return place(path.Base(strings.ReplaceAll(f.File, `\`, "/")), f) }
 
