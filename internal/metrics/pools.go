@@ -9,20 +9,19 @@ import (
 )
 
 // The names that OpenTelemetry's conventions for database clients become in
-// Prometheus: dots are underscores, and a unit in braces is dropped.
+// Prometheus: dots are underscores, and a unit in braces is dropped. The pool is
+// db_name, as in all other numbers here, so that they can be joined.
 const (
 	otelCount = "db_client_connection_count"
 	otelMax   = "db_client_connection_max"
-	otelPool  = "db_client_connection_pool_name"
-	otelState = "db_client_connection_state"
 )
 
 // poolFamilies are the numbers of pools. Those of one name are summed up.
 func (e *Exporter) poolFamilies(s tracker.Snapshot) []openmetrics.Family {
-	count := newTable(otelCount, []string{otelPool, otelState}, "Connections of the pool that are in the state.")
+	count := newTable(otelCount, []string{"db_name", "state"}, "Connections of the pool that are in the state.")
 	count.Type = openmetrics.Unknown
-	limit := newTable(otelMax, []string{otelPool}, "Connections that the pool may have. A pool without a limit has none here.")
 	name := []string{"db_name"}
+	limit := newTable(otelMax, name, "Connections that the pool may have. A pool without a limit has none here.")
 	pools := newTable("dbleaks_pools", name, "DBs that are open, or were closed while connections were in use.")
 	exhausted := newTable("dbleaks_exhausted_pools", name,
 		"Of the pools, those of which all connections are in use, none came back for a second, and somebody waits.")

@@ -150,7 +150,7 @@ func TestPrometheusFindsThePlantedLeak(t *testing.T) {
 				t.Errorf("overdue: %v", late)
 			}
 			p.query(`ALERTS{alertstate="firing", alertname="DatabaseHandlesOverdue"}`, some)
-			used := `db_client_connection_count{db_client_connection_state="used"} / on (db_client_connection_pool_name) db_client_connection_max`
+			used := `db_client_connection_count{state="used"} / on (db_name) db_client_connection_max`
 			p.query(used, func(r []sample) bool { return len(r) == 1 && strings.HasPrefix(r[0].number(), "0.2857") })
 			// It is seen before the next sweep reports it.
 			p.query(`dbleaks_reported_total{kind="conn"}`, func(r []sample) bool { return len(r) == 1 && r[0].number() == "1" })
