@@ -46,7 +46,7 @@ type body struct {
 	Source     []source.Line // around the site, where the file is there
 	Stack      []frame
 	MoreFrames int
-	Now        []frame // where the opener of the oldest handle is
+	Now        []frame // where the opener of the oldest handle is, unless it has returned
 	Held       *histogram
 }
 
@@ -96,7 +96,7 @@ func (b *rowBuilder) body(f report.Finding) *body {
 	if b.sensitive { // a source line often has SQL in it, with literals
 		out.Source = source.Read(f.Site.File, f.Site.Line, 2)
 	}
-	if b.single && f.Opener != nil {
+	if b.single && f.Opener != nil && !f.Opener.Returned {
 		for _, fr := range f.Opener.Frames() {
 			out.Now = append(out.Now, b.frame(fr))
 		}

@@ -257,15 +257,16 @@ func markLibraries(frames []Frame, site Frame) []StackFrame {
 	return out
 }
 
-// The packages of the standard library that call application code, and so
-// turn up in stacks.
-var callers = [...]string{
-	"context", "database/sql", "encoding/json", "flag", "html/template", "internal", "iter", "log/slog",
-	"net", "reflect", "runtime", "slices", "sort", "sync", "testing", "text/template", "time",
+// The directories of the standard library. That there is no dot in its name
+// doesn't tell one: an application's module may have none either.
+var standardRoots = [...]string{
+	"bufio", "bytes", "compress", "context", "crypto", "database", "encoding", "errors", "expvar", "flag", "fmt", "hash",
+	"html", "internal", "io", "iter", "log", "maps", "math", "mime", "net", "os", "reflect", "regexp", "runtime", "slices",
+	"sort", "strconv", "strings", "sync", "syscall", "testing", "text", "time", "unicode", "unique", "vendor", "weak",
 }
 
 func standard(function string) bool {
-	for _, p := range callers {
+	for _, p := range standardRoots {
 		rest, ok := strings.CutPrefix(function, p)
 		if ok && rest != "" && (rest[0] == '.' || rest[0] == '/') {
 			return true
