@@ -7,10 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -206,13 +208,25 @@ func TestSourceLinesAreSensitive(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := reporttest.Snapshot()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.Findings[0].Site = tracker.Frame{Function: "main.main", File: file, Line: 1}
 	const want = "<mark>    1  package httpdebug</mark>"
 	if page := serve(testHandler(s), get("")).Body.String(); strings.Contains(page, "package httpdebug") || strings.Contains(page, "SELECT") {
 		t.Error("an outsider sees source lines or SQL")
 	}
-	if page := serve(testHandler(s, Allow(everything)), get("")).Body.String(); !strings.Contains(page, want) {
-		t.Errorf("an insider doesn't see %s", want)
+	for changed, started := range map[bool]time.Time{true: info.ModTime().Add(-1), false: info.ModTime()} {
+		h := testHandler(s, Allow(everything))
+		h.process.StartedAt = started
+		page := serve(h, get("")).Body.String()
+		if !strings.Contains(page, want) {
+			t.Errorf("an insider doesn't see %s", want)
+		}
+		if strings.Contains(page, "The file has changed") != changed {
+			t.Errorf("that the file has changed is told wrongly; it has: %v", changed)
+		}
 	}
 }
 

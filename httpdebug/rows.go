@@ -44,6 +44,7 @@ type row struct {
 type body struct {
 	Open       bool          // at first
 	Source     []source.Line // around the site, where the file is there
+	Changed    bool          // the file was, since the program was started
 	Stack      []frame
 	MoreFrames int
 	Now        []frame // where the opener of the oldest handle is, unless it has returned
@@ -94,7 +95,9 @@ func (b *rowBuilder) body(f report.Finding) *body {
 		out.Stack = append(out.Stack, b.frame(fr))
 	}
 	if b.sensitive { // a source line often has SQL in it, with literals
-		out.Source = source.Read(f.Site.File, f.Site.Line, 2)
+		var changed time.Time
+		out.Source, changed = source.Read(f.Site.File, f.Site.Line, 2)
+		out.Changed = changed.After(b.handler.process.StartedAt)
 	}
 	if b.single && f.Opener != nil && !f.Opener.Returned {
 		for _, fr := range f.Opener.Frames() {

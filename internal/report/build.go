@@ -36,7 +36,7 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		SiteThresholds: convert(s.SiteThresholds, siteThreshold),
 		Beyond:         Beyond(s.Beyond),
 		NoLeakProfile:  !s.LeakProfile.Available,
-		Overhead:       overhead(s.Overhead),
+		Overhead:       overhead(s.Overhead, s.LeakProfile),
 	}
 	if s.SelfTest != nil {
 		d.SelfTest = b.selfTest(s.SelfTest)
@@ -47,11 +47,12 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 	return d
 }
 
-func overhead(o tracker.Overhead) Overhead {
+func overhead(o tracker.Overhead, p tracker.LeakProfile) Overhead {
 	return Overhead{
 		Connections: o.Connections, Handles: o.Handles, Stacks: o.Stacks, Bytes: o.Bytes,
 		Sweeps: o.Sweeps, LastSweep: o.LastSweep,
 		LastTookSeconds: float64(o.LastTook.Microseconds()) / 1e6, TookSeconds: seconds(o.Took),
+		LeakProfiles: p.Asked, LeakProfileSeconds: seconds(p.Took),
 	}
 }
 

@@ -276,6 +276,10 @@ type Overhead struct {
 	LastSweep       time.Time `json:"last_sweep,omitzero"`
 	LastTookSeconds float64   `json:"last_took_seconds"` // to the microsecond
 	TookSeconds     float64   `json:"took_seconds"`      // all together
+	// LeakProfiles is how often the goroutine-leak profile was asked, by the
+	// whole process, and LeakProfileSeconds how long that took last.
+	LeakProfiles       uint64  `json:"leak_profiles"`
+	LeakProfileSeconds float64 `json:"leak_profile_seconds"`
 }
 
 // SelfTest is the last self-test that has ended; see tracker.SelfTested.

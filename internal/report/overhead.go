@@ -11,11 +11,15 @@ import (
 func (o Overhead) Words(now time.Time) string {
 	said := fmt.Sprintf("%s for %s, %s and %s", size(o.Bytes),
 		words.Plural(o.Connections, "connection"), words.Plural(o.Handles, "handle"), words.Plural(o.Stacks, "stack"))
-	if o.Sweeps == 0 {
-		return said
+	if o.Sweeps > 0 {
+		said += fmt.Sprintf("; %s, the last one %s ago, in %s",
+			words.Plural(int(o.Sweeps), "sweep"), words.Duration(now.Sub(o.LastSweep)), micros(o.LastTookSeconds))
 	}
-	return fmt.Sprintf("%s; %s, the last one %s ago, in %s", said,
-		words.Plural(int(o.Sweeps), "sweep"), words.Duration(now.Sub(o.LastSweep)), micros(o.LastTookSeconds))
+	if o.LeakProfiles > 0 {
+		said += fmt.Sprintf("; %s, the last one in %s",
+			words.Plural(int(o.LeakProfiles), "goroutine-leak profile"), words.Duration(Seconds(o.LeakProfileSeconds)))
+	}
+	return said
 }
 
 func size(bytes uint64) string {

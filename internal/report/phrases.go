@@ -157,13 +157,13 @@ func (t SiteThreshold) Words() string { return thresholdWord(t.Seconds) + " for 
 // Limits says what the document can't tell, in a sentence each.
 func (d Document) Limits() (out []string) {
 	if n := d.Beyond.Stacks; n > 0 {
-		out = append(out, fmt.Sprintf("The table of call stacks is full: %d stacks were kept without sharing.", n))
+		out = append(out, "The table of call stacks is full; kept without sharing: "+words.Plural(int(n), "stack")+".")
 	}
 	if n := d.Beyond.Statements; n > 0 {
-		out = append(out, fmt.Sprintf("Not recorded: %d statements of connections that had 10,000 already.", n))
+		out = append(out, "Not recorded: "+words.Plural(int(n), "statement")+" of connections that had 10,000 already.")
 	}
 	if n := d.Beyond.Findings; n > 0 {
-		out = append(out, fmt.Sprintf("Without events: %d findings, as 1,000 others are not over.", n))
+		out = append(out, "Without events: "+words.Plural(n, "finding")+", as 1,000 others are not over.")
 	}
 	if d.NoLeakProfile {
 		out = append(out, "Dropped transactions and DBs are not proven leaked: this Go has no goroutine-leak profile, Go 1.27 has.")

@@ -170,6 +170,10 @@ func writeFoot(b *bytes.Buffer, d Document) {
 	for _, t := range d.SiteThresholds {
 		fmt.Fprintf(b, "Threshold by site: %s\n", t.Words())
 	}
+	fmt.Fprintf(b, "Own cost: %s.\n", d.Overhead.Words(d.GeneratedAt))
+	if d.SelfTest != nil {
+		fmt.Fprintf(b, "Self-test: %s.\n", d.SelfTest.Words(d.GeneratedAt))
+	}
 	if d.QueriesHidden {
 		b.WriteString("SQL text is hidden from this reader; httpdebug.Allow decides who may see it.\n")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Line is a line of a file.
@@ -21,23 +22,22 @@ const (
 )
 
 // Read returns the line of the file with as many as around before and behind
-// it, or nil if the file can't be read, is no regular file of a sane size, or
-// ends before the line. A path that isn't absolute, as -trimpath leaves them,
-// names no file.
-func Read(file string, line, around int) []Line {
+// it, and when the file was last changed. There are no lines if the file can't
+// be read, is no regular file of a sane size, or ends before the line. A path
+// that isn't absolute, as -trimpath leaves them, names no file.
+func Read(file string, line, around int) (out []Line, changed time.Time) {
 	if line < 1 || !filepath.IsAbs(file) {
-		return nil
+		return nil, time.Time{}
 	}
 	info, err := os.Stat(file)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil
+		return nil, time.Time{}
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil
+		return nil, time.Time{}
 	}
 	defer f.Close()
-	var out []Line
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, maxFile)
 	for n := 1; n <= line+around && s.Scan(); n++ {
@@ -46,9 +46,9 @@ func Read(file string, line, around int) []Line {
 		}
 	}
 	if len(out) == 0 || out[len(out)-1].Number < line {
-		return nil
+		return nil, time.Time{}
 	}
-	return out
+	return out, info.ModTime()
 }
 
 // cut makes a line fit to show: tabs are four columns, and what is too long

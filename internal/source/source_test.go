@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/source"
 )
@@ -14,6 +15,10 @@ func TestRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.go")
 	text := "package a\n\n\tfunc a() {\r\n\t\tb()  \n}\n" + strings.Repeat("é", 300) + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	if err := os.Chtimes(file, written, written); err != nil {
 		t.Fatal(err)
 	}
 	one, two, three := source.Line{Number: 1, Text: "package a"}, source.Line{Number: 2}, source.Line{Number: 3, Text: "    func a() {"}
@@ -39,8 +44,12 @@ func TestRead(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := source.Read(tt.file, tt.line, tt.around); !slices.Equal(got, tt.want) {
+			got, changed := source.Read(tt.file, tt.line, tt.around)
+			if !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if tt.want == nil != changed.IsZero() || !changed.IsZero() && !changed.Equal(written) {
+				t.Errorf("changed at %v, want %v", changed, written)
 			}
 		})
 	}
@@ -54,7 +63,7 @@ func TestReadLeavesLargeFilesAlone(t *testing.T) {
 	if err := os.Truncate(file, 4<<20+1); err != nil {
 		t.Fatal(err)
 	}
-	if got := source.Read(file, 1, 0); got != nil {
+	if got, _ := source.Read(file, 1, 0); got != nil {
 		t.Errorf("got %d lines of a file that is too large", len(got))
 	}
 }

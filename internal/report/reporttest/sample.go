@@ -75,7 +75,7 @@ func Snapshot() tracker.Snapshot {
 			{Pattern: `/jobs\.`, Threshold: 10 * time.Minute}, {Pattern: `\.\(\*Listener\)\.Run`},
 		},
 		Beyond:      tracker.Beyond{Stacks: 2, Statements: 1, Findings: 3},
-		LeakProfile: tracker.LeakProfile{Available: true},
+		LeakProfile: tracker.LeakProfile{Available: true, Asked: 12, At: Now.Add(-time.Minute), Took: 13 * time.Millisecond},
 		Overhead: tracker.Overhead{
 			Connections: 14, Handles: 19, Stacks: 212, Bytes: 187_904, Sweeps: 2304,
 			LastSweep: Now.Add(-2 * time.Second), LastTook: 184 * time.Microsecond, Took: 410 * time.Millisecond,
