@@ -120,16 +120,17 @@ func (h *handler) servePprof(v *visit) error {
 		return err
 	}
 	s := f.Apply(h.snapshot())
+	p := profile.New(s)
 	if wait > 0 && v.r.Method != http.MethodHead {
 		select {
 		case <-time.After(wait):
 		case <-v.r.Context().Done():
 			return failf(http.StatusServiceUnavailable, "the request ended before its %v were over", wait)
 		}
-		s = profile.Since(s, f.Apply(h.snapshot()))
+		p = profile.Since(s, f.Apply(h.snapshot()))
 	}
 	var b bytes.Buffer
-	if err := profile.New(s).Write(&b); err != nil {
+	if err := p.Write(&b); err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Disposition", `attachment; filename="dbleaks.pb.gz"`)

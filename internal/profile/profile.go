@@ -4,6 +4,7 @@ package profile
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -15,13 +16,62 @@ import (
 // open within its thresholds. Handles inside others are part of those, and a
 // DB is listed in a finding only, for every program has one open.
 //
-// A sample's values are the number of handles and the age of the oldest, in
+// There is a sample for each call stack that handles of a finding were opened
+// with. Its values are the number of handles and the age of the oldest, in
 // nanoseconds; its labels are kind, pool and state. Its stack begins at the
 // application line that opened the handles, so that this line is what a tool
 // lists first. The result depends on the snapshot only, is valid, and shares
 // no memory with the snapshot.
 func New(s tracker.Snapshot) *profile.Profile {
-	b := builder{
+	b := newBuilder(s)
+	for _, f := range s.Findings {
+		b.finding(f, nil)
+	}
+	for _, f := range s.Open {
+		if f.Kind != tracker.KindDB {
+			b.finding(f, nil)
+		}
+	}
+	return b.p
+}
+
+// Since makes a profile of the findings of after, with only those handles that
+// came since before: by how many there are more that were opened with one call
+// stack.
+func Since(before, after tracker.Snapshot) *profile.Profile {
+	had := make(map[string]int)
+	for _, f := range before.Findings {
+		for c := range f.Callers() {
+			had[wayTo(f, c)] += c.Count
+		}
+	}
+	b := newBuilder(after)
+	for _, f := range after.Findings {
+		b.finding(f, had)
+	}
+	return b.p
+}
+
+// wayTo tells the handles of a finding apart by who had called.
+func wayTo(f tracker.Finding, c tracker.Callers) string {
+	var b strings.Builder
+	b.WriteString(f.ID)
+	for _, fr := range c.Stack {
+		fmt.Fprintf(&b, "\x00%s\x00%s:%d", fr.Function, fr.File, fr.Line)
+	}
+	return b.String()
+}
+
+type function struct{ name, file string }
+
+type builder struct {
+	p         *profile.Profile
+	locations map[tracker.Frame]*profile.Location
+	functions map[function]*profile.Function
+}
+
+func newBuilder(s tracker.Snapshot) *builder {
+	b := &builder{
 		locations: map[tracker.Frame]*profile.Location{},
 		functions: map[function]*profile.Function{},
 		p: &profile.Profile{
@@ -35,52 +85,30 @@ func New(s tracker.Snapshot) *profile.Profile {
 	if !s.TakenAt.IsZero() {
 		b.p.TimeNanos = s.TakenAt.UnixNano()
 	}
-	for _, f := range s.Findings {
-		b.add(f)
-	}
-	for _, f := range s.Open {
-		if f.Kind != tracker.KindDB {
-			b.add(f)
+	return b
+}
+
+// finding adds what the finding has more than there was before.
+func (b *builder) finding(f tracker.Finding, before map[string]int) {
+	for c := range f.Callers() {
+		if before != nil {
+			c.Count -= before[wayTo(f, c)]
+		}
+		if c.Count > 0 {
+			b.add(f, c)
 		}
 	}
-	return b.p
 }
 
-// Since returns the findings of after that are new, or have more handles than
-// in before, with only the handles that came in between. Its Open is empty.
-func Since(before, after tracker.Snapshot) tracker.Snapshot {
-	had := map[string]int{}
-	for _, f := range before.Findings {
-		had[f.ID] += f.Count
-	}
-	var grown []tracker.Finding
-	for _, f := range after.Findings {
-		f.Count -= had[f.ID]
-		if f.Count > 0 {
-			grown = append(grown, f)
-		}
-	}
-	after.Findings, after.Open = grown, nil
-	return after
-}
-
-type function struct{ name, file string }
-
-type builder struct {
-	p         *profile.Profile
-	locations map[tracker.Frame]*profile.Location
-	functions map[function]*profile.Function
-}
-
-func (b *builder) add(f tracker.Finding) {
+func (b *builder) add(f tracker.Finding, c tracker.Callers) {
 	s := &profile.Sample{
-		Value: []int64{int64(f.Count), f.Age.Nanoseconds()},
+		Value: []int64{int64(c.Count), c.Oldest.Nanoseconds()},
 		Label: map[string][]string{"kind": {f.Kind.String()}, "state": {f.State.String()}},
 	}
 	if f.Pool != "" { // the format has no empty labels
 		s.Label["pool"] = []string{text(f.Pool)}
 	}
-	for _, fr := range fromSite(f.Stack, f.Site) {
+	for _, fr := range fromSite(c.Stack, f.Site) {
 		s.Location = append(s.Location, b.location(fr))
 	}
 	b.p.Sample = append(b.p.Sample, s)

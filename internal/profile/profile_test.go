@@ -2,15 +2,19 @@ package profile_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	pprof "github.com/google/pprof/profile"
 
+	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
 	"github.com/dbleaks-go/dbleaks/internal/profile"
 	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
 	"github.com/dbleaks-go/dbleaks/tracker"
@@ -103,15 +107,9 @@ func TestGoToolPprof(t *testing.T) {
 		{"labels", []string{"-tagfocus=state=leaked"}, []string{"store.(*Orders).Find"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			args := append([]string{"tool", "pprof", "-top"}, tt.args...)
-			cmd := exec.CommandContext(t.Context(), "go", append(args, file)...)
-			cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v: %v\n%s", cmd, err, out)
-			}
+			out := pprofTop(t, append(tt.args, file)...)
 			for _, want := range tt.want {
-				if !strings.Contains(string(out), want) {
+				if !strings.Contains(out, want) {
 					t.Errorf("no %q in\n%s", want, out)
 				}
 			}
@@ -139,21 +137,102 @@ func TestStackBeginsAtTheSite(t *testing.T) {
 }
 
 func TestSince(t *testing.T) {
-	finding := func(id string, count int) tracker.Finding { return tracker.Finding{ID: id, Count: count} }
+	finding := func(id string, count int) tracker.Finding {
+		return tracker.Finding{ID: id, Count: count, Site: tracker.Frame{Function: id}}
+	}
 	before := tracker.Snapshot{Findings: []tracker.Finding{finding("same", 2), finding("grown", 1), finding("gone", 1)}}
 	after := tracker.Snapshot{
 		Findings: []tracker.Finding{finding("same", 2), finding("grown", 4), finding("new", 1)},
 		Open:     []tracker.Finding{finding("open", 1)},
 	}
 	p := profile.Since(before, after)
-	got := map[string]int{}
-	for _, f := range p.Findings {
-		got[f.ID] = f.Count
+	if err := p.CheckValid(); err != nil {
+		t.Error(err)
 	}
-	if len(got) != 2 || got["grown"] != 3 || got["new"] != 1 || len(p.Open) != 0 {
-		t.Errorf("got %v and %d open, want grown: 3, new: 1", got, len(p.Open))
+	got := map[string]int64{}
+	for _, s := range p.Sample {
+		got[s.Location[0].Line[0].Function.Name] = s.Value[0]
 	}
-	if after.Findings[1].Count != 4 {
-		t.Error("Since changed its argument")
+	if want := map[string]int64{"grown": 3, "new": 1}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// Two services, or two moments of one, can be compared.
+func TestDifference(t *testing.T) {
+	before := reporttest.Snapshot()
+	after := reporttest.Snapshot()
+	after.Findings[0].Count += 5
+	dir := t.TempDir()
+	files := []string{filepath.Join(dir, "before.pb.gz"), filepath.Join(dir, "after.pb.gz")}
+	for i, s := range []tracker.Snapshot{before, after} {
+		if err := os.WriteFile(files[i], encode(t, profile.New(s)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := pprofTop(t, "-diff_base="+files[0], files[1])
+	var rows []string
+	for line := range strings.SplitSeq(strings.TrimSpace(out), "\n") {
+		if f := strings.Fields(line); len(f) > 1 && f[0] != "0" && strings.Contains(line, "shop/") {
+			rows = append(rows, f[0]+" "+f[len(f)-1])
+		}
+	}
+	if want := []string{"5 example.com/shop/store.(*Orders).Find"}; !slices.Equal(rows, want) {
+		t.Errorf("%q, want %q, in\n%s", rows, want, out)
+	}
+}
+
+func pprofTop(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"tool", "pprof", "-top"}, args...)...)
+	cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return string(out)
+}
+
+// One line that is reached on two ways makes a finding, and a sample for each.
+func TestByCallers(t *testing.T) {
+	tr, err := tracker.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := driverwrap.OpenDB(&nopdriver.Connector{}, driverwrap.WithTracker(tr))
+	defer db.Close()
+	query := func(n int) {
+		for range n {
+			rows, err := db.Query("rows 1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { rows.Close() })
+		}
+	}
+	first := func() { query(2) }
+	second := func() { query(3) }
+	first()
+	second()
+	before := tr.Snapshot()
+	if got := counts(profile.New(before)); !slices.Equal(got, []int64{2, 3}) {
+		t.Errorf("samples of %v handles, want 2 and 3", got)
+	}
+	second()
+	after := tr.Snapshot()
+	before.Findings, after.Findings = before.Open, after.Open
+	if got := counts(profile.Since(before, after)); !slices.Equal(got, []int64{3}) {
+		t.Errorf("since then, samples of %v handles, want 3", got)
+	}
+}
+
+// counts are those of the samples of rows, in order.
+func counts(p *pprof.Profile) (out []int64) {
+	for _, s := range p.Sample {
+		if s.Label["kind"][0] == "rows" {
+			out = append(out, s.Value[0])
+		}
+	}
+	slices.Sort(out)
+	return out
 }
