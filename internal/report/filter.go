@@ -35,7 +35,7 @@ type Filter struct {
 	State  string // one of States
 	MinAge time.Duration
 	// Function is a text to be found, without regard to case, in a function
-	// of the finding's stack or in its site.
+	// that the handles were opened in, or in one of its callers.
 	Function string
 	// ID is that of one finding or group of open handles. It narrows pools and
 	// refusals too, to those of its pool.
@@ -195,5 +195,13 @@ func (f Filter) ofPool(name string) bool {
 func (f Filter) inStack(x *tracker.Finding) bool {
 	text := strings.ToLower(f.Function)
 	has := func(fr tracker.Frame) bool { return strings.Contains(strings.ToLower(fr.Function), text) }
-	return has(x.Site) || slices.ContainsFunc(x.Stack, has)
+	if has(x.Site) {
+		return true
+	}
+	for c := range x.Callers() {
+		if slices.ContainsFunc(c.Stack, has) {
+			return true
+		}
+	}
+	return false
 }
