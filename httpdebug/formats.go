@@ -24,7 +24,9 @@ func serveAsset(_ *handler, v *visit) error {
 	if err != nil {
 		return err
 	}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	types := map[string]string{
+		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+	}
 	v.write(http.StatusOK, types[path.Ext(v.endpoint)], data)
 	return nil
 }

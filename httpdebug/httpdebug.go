@@ -30,6 +30,8 @@
 //	           the rest as "other". It takes no filter.
 //	pprof      a profile for go tool pprof; with ?seconds=N, of what became
 //	           overdue or leaked in the next N seconds
+//	events     what changes on the page, as server-sent events every two seconds
+//	           for Accept: text/event-stream, else as JSON, once; without SQL text
 //	help       what the words on the page mean
 //
 // All take the filters pool=NAME, kind=KIND (rows includes row), state=STATE,
@@ -52,11 +54,21 @@
 //
 // In any case, a request that another site made the browser send is refused,
 // except for a plain link to the page, which is harmless: the page changes
-// nothing, runs no script, can't be framed, and has no tie to the page that
-// linked to it.
+// nothing, runs no script but its own, can't be framed, and has no tie to the
+// page that linked to it.
 //
 // The handler changes nothing, but for the self-test that [WithSelfTest] gives
 // it to run, and takes no lock that a query waits for.
+//
+// # Live
+//
+// With script the page keeps itself up to date; without, it is complete as of
+// when it was loaded. While it is open and in sight, one snapshot is taken every
+// two seconds for all who look. Events end by themselves when the server shuts
+// down, before its write timeout, and every two minutes, whereupon the browser
+// asks for them, and [Allow] is asked, again. Beyond 32 pages at once, and where
+// no answer gets through before it is complete, the page asks every few seconds
+// instead.
 package httpdebug
 
 import (
@@ -119,6 +131,7 @@ type handler struct {
 	allow    func(*http.Request) (view, sensitive bool) // nil: Loopback
 	process  report.Process
 	metrics  metrics.Exporter
+	live     *live
 	prefix   string // where it is mounted, if known
 
 	openers   func([]tracker.Finding) (map[string]tracker.Opener, bool)
@@ -133,6 +146,7 @@ func newHandler(opts []Option) *handler {
 			return tracker.Default().Openers(fs)
 		},
 		process: report.ThisProcess(),
+		live:    newLive(),
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -156,7 +170,9 @@ var endpoints = [...]struct {
 	{"pprof", "the same for go tool pprof", (*handler).servePprof},
 	{"help", "what the words mean", (*handler).serveHelp},
 	{"selftest", "", (*handler).serveSelfTest},
+	{"events", "what changes, as server-sent events", (*handler).serveEvents},
 	{"style.css", "", serveAsset},
+	{"live.js", "", serveAsset},
 	{"icon.svg", "", serveAsset},
 }
 
@@ -205,8 +221,8 @@ func (h *handler) endpoint(path string) string {
 func setHeaders(h http.Header) {
 	for name, value := range map[string]string{
 		"Cache-Control": "no-store",
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; " +
-			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; " +
+			"img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "no-referrer",

@@ -2,6 +2,7 @@ package httpdebug
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -121,6 +122,20 @@ func pprofURL(r *http.Request, query string) string {
 	return "'" + strings.ReplaceAll(report.Clean(u.String()+query), "'", "%27") + "'"
 }
 
+func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }
+
+// title says the worst in front, as a tab has little room.
+func title(d report.Document) string {
+	said := "Nothing overdue"
+	if d.Summary.Leaked > 0 || d.Summary.Overdue > 0 {
+		said = fmt.Sprintf("%d leaked, %d overdue", d.Summary.Leaked, d.Summary.Overdue)
+	}
+	if exhausted := d.ExhaustedWords(); exhausted != "" {
+		said = exhausted + ", " + said
+	}
+	return said + " · " + d.Process.Program + " · dbleaks"
+}
+
 var templates = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"words":   words.Duration,
@@ -129,7 +144,14 @@ var templates = sync.OnceValue(func() *template.Template {
 		"plural":  words.Plural,
 		"kinds":   func() []string { return report.Kinds },
 		"states":  func() []string { return report.States },
-		"clock":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") },
-		"iso":     func(t time.Time) string { return t.Format(time.RFC3339) },
+		"clock":   clock,
+		"title":   title,
+		// The ids of what live events tell of.
+		"poolItem":      poolItem,
+		"exhaustedItem": exhaustedItem,
+		"refusedItem":   refusedItem,
+		"age":           age,
+		"change":        change,
+		"iso":           func(t time.Time) string { return t.Format(time.RFC3339) },
 	}).ParseFS(assets, "assets/*.html"))
 })

@@ -3,6 +3,7 @@ package httpdebug
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/internal/nopdriver"
+	"github.com/dbleaks-go/dbleaks/internal/report"
 	"github.com/dbleaks-go/dbleaks/internal/report/reporttest"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -165,6 +167,38 @@ var lines = []func(context.Context, *sql.DB) (*sql.Rows, error){
 
 // A snapshot of 50,000 handles that 25 lines opened in 20 pools, and the page
 // of it.
+// An event is smaller still: a page that is open must cost next to nothing.
+func TestEventsAreSmall(t *testing.T) {
+	h := testHandler(large())
+	old := h.liveState(h.snapshot(), report.Filter{})
+	later := large()
+	for i := range later.Findings {
+		later.Findings[i].Age += liveTick
+		later.Findings[i].Reason = "idle for 43s, threshold 30s"
+	}
+	event := h.liveState(later, report.Filter{}).since(old)
+	for what, e := range map[string]struct {
+		liveEvent
+		limit int
+	}{"the first": {old.event(), 80_000}, "a later one": {event, 5_000}} {
+		data, err := json.Marshal(e.liveEvent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(data) > e.limit {
+			t.Errorf("%s has %d bytes, more than %d", what, len(data), e.limit)
+		}
+	}
+}
+
+func BenchmarkLiveState(b *testing.B) {
+	h := testHandler(large())
+	s := h.snapshot()
+	for b.Loop() {
+		h.liveState(s, report.Filter{})
+	}
+}
+
 func BenchmarkPage(b *testing.B) {
 	tr, err := tracker.New()
 	if err != nil {

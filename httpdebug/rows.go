@@ -29,10 +29,12 @@ type rows struct {
 	More int
 }
 
+const anchorFinding, anchorOpen = "f-", "o-"
+
 // row is a finding, or a group of open handles.
 type row struct {
 	report.Finding
-	// Anchor is the id of the element. The same line may have handles in
+	// Anchor is the id of the element, one of these in front. The same line may have handles in
 	// trouble and others that aren't, with one ID.
 	Anchor string
 	Wide   bool // it has a cell for the opener
@@ -66,7 +68,7 @@ type rowBuilder struct {
 
 // lists makes the rows of the document.
 func (b *rowBuilder) lists(d report.Document, looked bool) (findings, open rows) {
-	return b.rows("f-", d.Findings, looked), b.rows("o-", d.InUse(), false)
+	return b.rows(anchorFinding, d.Findings, looked), b.rows(anchorOpen, d.InUse(), false)
 }
 
 func (b *rowBuilder) rows(anchor string, findings []report.Finding, wide bool) rows {

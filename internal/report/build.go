@@ -25,7 +25,7 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		Process:        p,
 		Filter:         f.Values().Encode(),
 		QueriesHidden:  !queries,
-		Summary:        summarise(s),
+		Summary:        Summarise(s),
 		Pools:          convert(s.Pools, b.pool),
 		Findings:       convert(s.Findings, b.finding),
 		Open:           convert(s.Open, b.finding),
@@ -97,7 +97,8 @@ func revision(settings []debug.BuildSetting) string {
 	return rev + dirty
 }
 
-func summarise(s tracker.Snapshot) Summary {
+// Summarise counts what a snapshot lists.
+func Summarise(s tracker.Snapshot) Summary {
 	var sum Summary
 	for _, f := range s.Findings {
 		leaked := 0
