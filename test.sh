@@ -6,9 +6,9 @@
 #	./test.sh         everything
 #	./test.sh quick   local Go only, no mutations, no builds for other systems
 #
-# It needs Go, git and a C compiler (for the race detector), and the programs of
-# MariaDB, PostgreSQL and Prometheus, which it installs if it runs as root on
-# Debian. It changes no file of the repository.
+# It needs Go, git, npm and a C compiler (for the race detector), and the programs
+# of MariaDB, PostgreSQL, Prometheus and Chromium, which it installs if it runs as
+# root on Debian. It changes no file of the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
