@@ -1,11 +1,13 @@
 package browsertest
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // The page in its states, in both schemes and on a phone: it fits, and there is
@@ -76,9 +78,23 @@ func (s *service) others(t *testing.T) (names []string) {
 func (p *tab) fits() {
 	p.t.Helper()
 	if over := eval[float64](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-		p.t.Errorf("the page is %v pixels too wide; what sticks out: %s", over, eval[string](p,
+		p.t.Errorf("the page is %v pixels wider than %v; what sticks out: %s", over, eval[float64](p, "innerWidth"), eval[string](p,
 			`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth)
 				.map((e) => e.tagName + "." + e.className).slice(0, 5).join(", ")`))
+	}
+}
+
+// Whatever the width of the window, the page fits, unfolded too.
+func TestWidths(t *testing.T) {
+	t.Parallel()
+	s := trouble(t)
+	p := newTab(t, light)
+	p.live(s.url)
+	eval[any](p, `for (const d of document.querySelectorAll("details")) d.open = true; null`)
+	for _, width := range []int64{320, 360, 480, 600, 720, 768, 769, 900, 1024, 1100, 1280, 1600, 1920} {
+		p.do(chromedp.EmulateViewport(width, 900))
+		p.shot(fmt.Sprint("width-", width))
+		p.fits()
 	}
 }
 

@@ -26,8 +26,9 @@ func TestReadmePictures(t *testing.T) {
 		p := newTab(t, as)
 		p.live(url)
 		p.wait(`Number(document.querySelector(".counts [data-live=leaked]").textContent) >= ` + enough)
-		p.wait(`/^([2-9]\ds|.*m)/.test(document.querySelector("header [data-age]").textContent)`) // time enough for a curve
-		p.live(url)                                                                               // anew, with all that was found since
+		// Time enough for a curve; then anew, with all that was found since.
+		p.wait(`/^([2-9]\ds|.*m)/.test(document.querySelector("header [data-age]").textContent)`)
+		p.live(url)
 		file := filepath.Join(*readme, "page-"+as.scheme+".png")
 		p.picture(file, width, height)
 		info, err := os.Stat(file)
