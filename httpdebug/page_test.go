@@ -72,6 +72,9 @@ func checkMarkup(t *testing.T, page []byte) {
 		if e.Name.Local == "script" && !slices.Equal(e.Attr, ownScript) {
 			t.Errorf("a script with the attributes %v", e.Attr)
 		}
+		if e.Name.Local == "details" && !slices.ContainsFunc(e.Attr, func(a xml.Attr) bool { return a.Name.Local == "id" }) {
+			t.Error("details without an id: the script doesn't find again what was unfolded")
+		}
 		if e.Name.Local == "style" {
 			t.Error("a style element")
 		}
