@@ -155,6 +155,9 @@ func TestCrossSite(t *testing.T) {
 		{"?kind=tx", []string{site, "same-site", mode, "navigate", dest, "document"}, 200},
 		{"json", []string{site, "cross-site", mode, "navigate", dest, "document"}, 403},
 		{"pprof", []string{site, "cross-site", mode, "navigate", dest, "document"}, 403},
+		{"events", []string{site, "cross-site", mode, "cors", dest, "empty"}, 403},
+		{"live.js", []string{site, "cross-site", mode, "no-cors", dest, "script"}, 403},
+		{"live.js", []string{site, "same-origin", mode, "cors", dest, "script"}, 200},
 		// Browsers without Sec-Fetch-Site.
 		{"json", []string{"Origin", "http://evil.example"}, 403},
 		{"json", []string{"Origin", "null"}, 403},
