@@ -2,6 +2,8 @@ package httpdebug
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"embed"
 	"mime"
 	"net/http"
@@ -87,7 +89,7 @@ func (h *handler) serveDiagnosis(v *visit) error {
 	if d.Filter != "" {
 		return failf(http.StatusBadRequest, "the diagnosis takes no filter: who waits for whom shows only in the whole")
 	}
-	d = d.WithDiagnosis(h.diagnose())
+	d = h.diagnose(v.r.Context(), d)
 	accept := strings.Join(v.r.Header.Values("Accept"), ",")
 	if quality(accept, "application/json") > quality(accept, "text/plain") {
 		data, err := d.EncodeJSON()
@@ -105,11 +107,15 @@ func (h *handler) serveDiagnosis(v *visit) error {
 	return nil
 }
 
-func (h *handler) diagnose() tracker.Diagnosis {
-	if h.tracker != nil {
-		return h.tracker.Diagnose()
+// diagnose adds a diagnosis to the document. The servers are asked meanwhile.
+func (h *handler) diagnose(ctx context.Context, d report.Document) report.Document {
+	t := cmp.Or(h.tracker, tracker.Default())
+	if h.servers == nil {
+		return d.WithDiagnosis(t.Diagnose())
 	}
-	return tracker.Default().Diagnose()
+	view := make(chan report.ServerView, 1)
+	go func() { view <- h.servers.look(ctx, t) }()
+	return d.WithDiagnosis(t.Diagnose()).WithServerView(<-view)
 }
 
 func (h *handler) servePprof(v *visit) error {

@@ -22,7 +22,8 @@
 //	           and which wait for each other; as text or, for Accept:
 //	           application/json, the document with a diagnosis. It takes a dump
 //	           of all goroutines, at most once a second, and for no more than a
-//	           hundredth of the time.
+//	           hundredth of the time. It says what the database servers see
+//	           if [WithServerView] is given.
 //	flame      a flame graph of who opened what is open, as a page; by number
 //	           of handles or, with ?by=age, by the time they have been open
 //	metrics    numbers for Prometheus, as OpenMetrics 1.0 where that is asked
@@ -132,7 +133,8 @@ type handler struct {
 	process  report.Process
 	metrics  metrics.Exporter
 	live     *live
-	prefix   string // where it is mounted, if known
+	prefix   string   // where it is mounted, if known
+	servers  *servers // nil: they aren't asked
 
 	openers   func([]tracker.Finding) (map[string]tracker.Opener, bool)
 	sourceURL func(tracker.Frame) string // nil: no links

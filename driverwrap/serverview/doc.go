@@ -16,7 +16,8 @@
 // [Look] asks the servers, when it is called and at no other time, over a
 // connection that it makes with the bare driver and closes again. It neither
 // waits for the pool nor takes anything from it, so it works while the pool is
-// exhausted.
+// exhausted. Given to httpdebug.WithServerView, [ForReports] has the diagnosis
+// of package httpdebug, and so the command dbleaks doctor, look as well.
 //
 // # Accounts
 //

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 	"github.com/dbleaks-go/dbleaks/driverwrap/serverview"
+	"github.com/dbleaks-go/dbleaks/httpdebug"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -35,6 +37,11 @@ func ExampleMySQLDialer() {
 	}
 	db := driverwrap.OpenDB(connector, driverwrap.WithName("shop"), serverview.Enable())
 	defer db.Close()
+}
+
+func ExampleForReports() {
+	mux := http.NewServeMux()
+	httpdebug.Register(mux, httpdebug.WithServerView(serverview.ForReports()))
 }
 
 func ExampleLook() {

@@ -1,6 +1,9 @@
 package serverview
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // graph follows the waits: it fills Blocks and Roots of all sessions. Those in
 // a circle, which a server breaks by itself, have no root of it.
@@ -9,6 +12,7 @@ func (l *look) graph() {
 		if len(s.BlockedBy) == 0 {
 			continue
 		}
+		slices.SortFunc(s.BlockedBy, func(a, b Block) int { return cmp.Compare(a.By, b.By) })
 		for _, by := range l.blockers(id) {
 			b := l.sessions[by]
 			if b == nil {

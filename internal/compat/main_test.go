@@ -2,6 +2,7 @@ package compat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -20,6 +21,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code, err := runWithServers(m)
+	for _, end := range atEnd {
+		err = errors.Join(err, end())
+	}
 	if err == nil {
 		err = goleak.Find()
 	}
@@ -29,6 +33,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// atEnd is what is to be done when all tests are over.
+var atEnd []func() error
 
 // maxConnections is more than all leaks take that there are at once.
 const maxConnections = 500

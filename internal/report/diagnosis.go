@@ -14,6 +14,8 @@ type Diagnosis struct {
 	Missing    int             `json:"goroutines_missing,omitempty"`
 	Pools      []DiagnosedPool `json:"pools"`
 	Deadlocks  []Deadlock      `json:"deadlocks"`
+	// ServerView is there if the program lets the servers be looked at.
+	ServerView *ServerView `json:"server_view,omitempty"`
 }
 
 // DiagnosedPool is a pool of which connections are held.
@@ -35,6 +37,9 @@ type DiagnosedPool struct {
 type DiagnosedLine struct {
 	Finding
 	Openers []Opener `json:"openers"`
+	// Sessions are the servers' numbers of the connections, as far as they are
+	// in the ServerView.
+	Sessions []uint64 `json:"server_sessions,omitempty"`
 }
 
 // Opener is tracker.Opener.

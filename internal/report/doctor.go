@@ -25,8 +25,9 @@ func WriteDoctor(w io.Writer, d Document) error {
 			writeDeadlock(&b, i+1, l)
 		}
 		for _, p := range x.Pools {
-			writeDiagnosed(&b, p)
+			x.writePool(&b, p)
 		}
+		x.writeServers(&b)
 	}
 	writeFindings(&b, d)
 	_, err := w.Write(b.Bytes())
@@ -49,6 +50,9 @@ func (d Document) Verdict() (out []string) {
 				say("%s", p.verdict())
 			}
 		}
+		if v := d.Diagnosis.ServerView; v != nil {
+			out = append(out, v.verdict()...)
+		}
 	}
 	for _, r := range d.Refused() {
 		say("%s", r.verdict())
@@ -64,6 +68,9 @@ func (d Document) Verdict() (out []string) {
 		say("No pool is watched here: is the database opened through driverwrap, and is the filter right?")
 	case len(out) == 0:
 		say("Nothing is the matter: nobody waits for a connection, and nothing is held beyond its threshold.")
+	}
+	if x := d.Diagnosis; x != nil && x.ServerView != nil {
+		out = append(out, x.ServerView.unseen()...)
 	}
 	if x := d.Diagnosis; x != nil && x.Missing > 0 {
 		say("Of %d of %d goroutines it isn't known what they do, so deadlocks were not looked for.", x.Missing, x.Goroutines)
@@ -118,22 +125,20 @@ func writeDeadlock(b *bytes.Buffer, number int, l Deadlock) {
 	fmt.Fprintf(b, "do: %s\n", l.Advice)
 }
 
-func writeDiagnosed(b *bytes.Buffer, p DiagnosedPool) {
+func (x *Diagnosis) writePool(b *bytes.Buffer, p DiagnosedPool) {
 	fmt.Fprintf(b, "\nPOOL %s", p.Name)
 	if p.Limit != nil {
 		fmt.Fprintf(b, ": %d in use, limit %s", *p.InUse, Stats{MaxOpen: *p.Limit}.Limit())
 	}
 	b.WriteString("\n")
 	if len(p.Holders) > 0 {
-		t := newTable("HELD BY", ">COUNT", ">AGE", "STATE", "OPENED AT", "OPENER NOW")
+		columns := []string{"HELD BY", ">COUNT", ">AGE", "STATE", "OPENED AT", "OPENER NOW"}
+		if x.ServerView != nil {
+			columns = append(columns, "IN THE SERVER")
+		}
+		t := newTable(columns...)
 		for _, h := range p.Holders {
-			for i, o := range h.Openers {
-				if i == 0 {
-					t.add(h.Kind, strconv.Itoa(h.Count), words.Duration(h.Age()), h.State, h.Site.Short(), o.words(len(h.Openers)))
-				} else {
-					t.add("", "", "", "", "", o.words(len(h.Openers)))
-				}
-			}
+			x.addHolder(t, p.Name, h)
 		}
 		t.write(b)
 	}
@@ -146,6 +151,54 @@ func writeDiagnosed(b *bytes.Buffer, p DiagnosedPool) {
 	}
 	for _, a := range p.Advice {
 		fmt.Fprintf(b, "do: %s\n", a)
+	}
+}
+
+// maxSessions bounds the sessions that are listed beside a line.
+const maxSessions = 5
+
+// addHolder adds a line that holds connections: beside it what its openers do
+// and, if that is known, its sessions.
+func (x *Diagnosis) addHolder(t *table, pool string, h DiagnosedLine) {
+	var openers, sessions []string
+	for _, o := range h.Openers {
+		openers = append(openers, o.words(len(h.Openers)))
+	}
+	if x.ServerView != nil {
+		held := x.ServerView.held(pool, h.ID)
+		for _, s := range held[:min(len(held), maxSessions)] {
+			sessions = append(sessions, s.brief())
+		}
+		if n := len(held) - maxSessions; n > 0 {
+			sessions = append(sessions, fmt.Sprintf("and %d more", n))
+		}
+	}
+	at := func(list []string, i int) string {
+		if i < len(list) {
+			return list[i]
+		}
+		return ""
+	}
+	for i := range max(1, len(openers), len(sessions)) {
+		row := []string{"", "", "", "", ""}
+		if i == 0 {
+			row = []string{h.Kind, strconv.Itoa(h.Count), words.Duration(h.Age()), h.State, h.Site.Short()}
+		}
+		row = append(row, at(openers, i))
+		if x.ServerView != nil {
+			row = append(row, at(sessions, i))
+		}
+		t.add(row...)
+	}
+}
+
+func (x *Diagnosis) writeServers(b *bytes.Buffer) {
+	if x.ServerView == nil || len(x.ServerView.Servers) == 0 {
+		return
+	}
+	b.WriteString("\nIN THE SERVER\n")
+	for _, s := range x.ServerView.Servers {
+		s.write(b)
 	}
 }
 
