@@ -127,12 +127,13 @@ func (w *world) pool(p *record.Pool, h holding) PoolDiagnosis {
 		Pool: p.Name, PoolID: p.ID, Known: h.known,
 		Limit: h.stats.MaxOpenConnections, InUse: h.stats.InUse, Waiting: len(w.waiters[p]),
 	}
-	for _, g := range w.cfg.groupViews(h.views) {
-		out.Holders = append(out.Holders, Holder{Handles: w.cfg.finding(g), Openers: w.openers(g.views)})
+	for _, g := range w.cfg.byAge(w.cfg.groupViews(h.views)) {
+		h := Holder{Handles: w.cfg.finding(g), Openers: w.openers(g.views), idle: g.views[0].Idle}
+		for _, v := range g.views {
+			h.idle = min(h.idle, v.Idle)
+		}
+		out.Holders = append(out.Holders, h)
 	}
-	slices.SortFunc(out.Holders, func(a, b Holder) int {
-		return cmp.Or(cmp.Compare(b.Handles.Age, a.Handles.Age), cmp.Compare(a.Handles.ID, b.Handles.ID))
-	})
 	for _, g := range w.waiters[p] {
 		site := w.site(g)
 		i := slices.IndexFunc(out.Waiters, func(known Waiter) bool { return known.Site == site })

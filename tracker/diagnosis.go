@@ -38,8 +38,11 @@ type PoolDiagnosis struct {
 type Holder struct {
 	Handles Finding
 	// Openers are the goroutines that opened the handles, by what they do now,
-	// the most first.
+	// the most first; empty in an [Exhaustion] whose goroutines were not looked
+	// at.
 	Openers []Opener
+
+	idle time.Duration // since one of the handles was used
 }
 
 // Opener is what goroutines do now that opened handles.

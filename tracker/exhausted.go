@@ -3,7 +3,9 @@ package tracker
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -38,15 +40,22 @@ type Exhaustion struct {
 	// Holders are the handles that hold the connections, by site, the oldest
 	// first. They need not be overdue. At most 5 sites are listed; Others
 	// counts the handles of further ones.
-	Holders []Finding
+	Holders []Holder
 	Others  int
-	// Waiters are the goroutines that were waiting when observers were last
-	// told, and Deadlocks those that the pool is part of; see [Diagnosis].
+	// Growth says how that has come about in the last ten minutes, e.g. "in
+	// use rose from 2 to 10 within 4m"; empty if as many were in use all the
+	// time, or it isn't known.
+	Growth string
+	// AskedAt is when the goroutines were last looked at: as observers were
+	// told; zero if they were not. As of then are what the holders' Openers do,
+	// the Waiters, and the Deadlocks that the pool is part of; see [Diagnosis].
+	AskedAt   time.Time
 	Waiters   []Waiter
 	Deadlocks []Deadlock
-	// Reason says all of this but for the holders in words, and Advice what to
-	// do about it, if that is known.
-	Reason, Advice string
+	// Reason says all of this but for the holders in words.
+	Reason string
+	// Advice is what to do about it, a line each, as far as that is known.
+	Advice []string
 }
 
 // maxHolders bounds the sites that are listed as an exhausted pool's holders.
@@ -139,29 +148,54 @@ func (t *Tracker) holdsBack(p *record.Pool, now time.Time) bool {
 
 // ask adds what the goroutines tell.
 func (x *Exhaustion) ask(d Diagnosis) {
+	x.AskedAt = d.TakenAt
 	for _, p := range d.Pools {
 		if p.PoolID == x.PoolID {
-			x.Waiters = p.Waiters
-			if len(p.Advice) > 0 {
-				x.Advice = p.Advice[0]
-			}
+			x.Waiters, x.Advice = p.Waiters, p.Advice
+			x.meet(p.Holders)
 		}
 	}
+	var locked []string
 	for _, l := range d.Deadlocks {
 		if slices.Contains(l.Pools, x.Pool) {
 			x.Deadlocks = append(x.Deadlocks, l)
 			x.Reason += "; deadlock: " + l.Reason
-			x.Advice = l.Advice
+			locked = append(locked, l.Advice)
 		}
 	}
+	if len(locked) > 0 {
+		x.Advice = locked // which says of the same goroutines more
+	}
+}
+
+// meet adds what the openers of the same holders do.
+func (x *Exhaustion) meet(known []Holder) {
+	for i := range x.Holders {
+		h := &x.Holders[i]
+		for _, k := range known {
+			if k.Handles.ID == h.Handles.ID {
+				h.Openers = k.Openers
+			}
+		}
+	}
+}
+
+// recall adds what the goroutines told when observers were last told.
+func (x *Exhaustion) recall(last *Exhaustion) {
+	x.AskedAt, x.Waiters, x.Deadlocks, x.Advice = last.AskedAt, last.Waiters, last.Deadlocks, last.Advice
+	x.meet(last.Holders)
 }
 
 // end makes what was last told what is told of the end.
 func (e *episode) end() {
 	x := *e.last
 	x.For = e.over - e.began
-	x.Reason, x.Advice = fmt.Sprintf("was exhausted for %s", words.Duration(x.For)), ""
-	x.Waiters, x.Deadlocks = nil, nil
+	x.Reason, x.Growth, x.Advice = fmt.Sprintf("was exhausted for %s", words.Duration(x.For)), "", nil
+	x.AskedAt, x.Waiters, x.Deadlocks = time.Time{}, nil, nil
+	x.Holders = slices.Clone(x.Holders)
+	for i := range x.Holders {
+		x.Holders[i].Openers = nil
+	}
 	e.last = &x
 }
 
@@ -172,16 +206,27 @@ func (c *config) exhaustion(p *record.Pool, x record.Exhaustion) *Exhaustion {
 		Since: p.Wall.Add(x.Since), For: max(0, p.Age()-x.Since),
 		Waiting: x.Waiting, GaveUp: x.GaveUp,
 	}
-	out.Holders = c.findings(c.groupViews(p.Holders(c.policy)))
-	slices.SortFunc(out.Holders, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(b.Age, a.Age), cmp.Compare(a.ID, b.ID))
-	})
-	for _, f := range out.Holders[min(len(out.Holders), maxHolders):] {
-		out.Others += f.Count
+	held := c.byAge(c.groupViews(p.Holders(c.policy)))
+	for i, g := range held {
+		if i < maxHolders {
+			out.Holders = append(out.Holders, Holder{Handles: c.finding(g)})
+		} else {
+			out.Others += len(g.views)
+		}
 	}
-	out.Holders = out.Holders[:min(len(out.Holders), maxHolders)]
+	out.Growth = c.growth(p, x, held)
 	out.Reason = out.reason()
 	return out
+}
+
+// byAge sorts groups, that of the oldest handle first.
+func (c *config) byAge(groups map[record.Key]*group) []*group {
+	oldest := func(g *group) time.Duration {
+		return slices.MaxFunc(g.views, func(a, b *record.View) int { return cmp.Compare(a.Age, b.Age) }).Age
+	}
+	return slices.SortedFunc(maps.Values(groups), func(a, b *group) int {
+		return cmp.Or(cmp.Compare(oldest(b), oldest(a)), strings.Compare(idOf(a.key), idOf(b.key)))
+	})
 }
 
 func (x *Exhaustion) reason() string {

@@ -85,9 +85,9 @@ func TestExhaustedByALeak(t *testing.T) {
 					!strings.Contains(x.Reason, "none came back for 7s; at least 3 calls have begun to wait") {
 					t.Errorf("%+v in %+v", x, e)
 				}
-				h := e.Exhausted.Holders
-				if len(h) != 1 || h[0].Kind != tracker.KindRows || h[0].Count != limit || h[0].State != tracker.StateOpen ||
-					!strings.Contains(h[0].Site.Function, "TestExhaustedByALeak") {
+				h := e.Exhausted.Holders[0].Handles
+				if len(e.Exhausted.Holders) != 1 || h.Kind != tracker.KindRows || h.Count != limit || h.State != tracker.StateOpen ||
+					!strings.Contains(h.Site.Function, "TestExhaustedByALeak") {
 					t.Errorf("held by %v", h)
 				}
 				if x := w.nowExhausted(t); x == nil || x.For != 7*time.Second {
@@ -178,7 +178,7 @@ func TestExhaustedNowAndThen(t *testing.T) {
 		if d := e[2].At.Sub(e[1].At); d < 2*time.Minute || d > 2*time.Minute+10*time.Second {
 			t.Errorf("%v between the summaries", d)
 		}
-		if x := e[1].Exhausted; x.Waiting < 20 || x.GaveUp || len(x.Holders) != 1 || x.Holders[0].Kind != tracker.KindTx {
+		if x := e[1].Exhausted; x.Waiting < 20 || x.GaveUp || len(x.Holders) != 1 || x.Holders[0].Handles.Kind != tracker.KindTx {
 			t.Errorf("summary %+v", x)
 		}
 		if x := e[3].Exhausted; x.For < 190*time.Second || x.For > 201*time.Second || !e[3].Since.Equal(e[0].At) {
@@ -244,10 +244,10 @@ func TestExhaustedHoldersAreFew(t *testing.T) {
 		waiters := w.wait(ctx, 1)
 		pass(10 * time.Second)
 		x := w.nowExhausted(t)
-		if x == nil || len(x.Holders) != 5 || x.Others != 3 || x.Holders[1].Count != 2 {
+		if x == nil || len(x.Holders) != 5 || x.Others != 3 || x.Holders[1].Handles.Count != 2 {
 			t.Fatalf("%+v", x)
 		}
-		if !slices.IsSortedFunc(x.Holders, func(a, b tracker.Finding) int { return int(b.Age - a.Age) }) {
+		if !slices.IsSortedFunc(x.Holders, func(a, b tracker.Holder) int { return int(b.Handles.Age - a.Handles.Age) }) {
 			t.Errorf("not the oldest first: %v", x.Holders)
 		}
 		cancel()

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 const (
@@ -21,17 +23,14 @@ const (
 func poolAdvice(p *record.Pool, d PoolDiagnosis, h holding) (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, holder := range d.Holders {
-		f := holder.Handles
-		if f.State == StateLeaked && (f.Kind == KindRows || f.Kind == KindRow) {
-			say("close the rows of %s: %s lost with them", short(f.Site), plural(f.Leaked, "connection is", "connections are"))
+		if a := leftAdvice(holder, d.Waiting > 0); a != "" {
+			say("%s", a)
 		}
 		for _, o := range holder.Openers {
-			switch {
-			case !o.waits || o.WaitsFor != d.Pool:
-			case f.Kind == KindTx:
-				say("%s asks for a second connection with the transaction of %s open: run it on the transaction, or before it", short(o.At), short(f.Site))
-			case f.Kind == KindRows:
-				say("%s asks for a second connection with the rows of %s open: read them to their end and close them first", short(o.At), short(f.Site))
+			if o.waits && o.WaitsFor == d.Pool {
+				if a := nestedAdvice(holder.Handles, o); a != "" {
+					say("%s", a)
+				}
 			}
 		}
 	}
@@ -47,6 +46,44 @@ func poolAdvice(p *record.Pool, d PoolDiagnosis, h holding) (out []string) {
 		}
 	}
 	return out
+}
+
+// leftFor is for how long nobody may have used what a goroutine has left open
+// that is gone, before that is told.
+const leftFor = time.Second
+
+// leftAdvice is about handles that nobody seems to give back.
+func leftAdvice(h Holder, waiting bool) string {
+	f := h.Handles
+	rows := f.Kind == KindRows || f.Kind == KindRow
+	switch {
+	case f.State == StateLeaked && rows:
+		return fmt.Sprintf("close the rows of %s: %s lost with them", short(f.Site), plural(f.Leaked, "connection is", "connections are"))
+	case !waiting || f.Busy != "" || f.LongLived != "" || h.idle < leftFor || len(h.Openers) != 1 || h.Openers[0].State != "exited":
+		return ""
+	}
+	what := fmt.Sprintf("the %v of %s is closed", f.Kind, short(f.Site))
+	switch {
+	case rows:
+		what = fmt.Sprintf("the rows of %s are closed", short(f.Site))
+	case f.Kind == KindTx:
+		what = fmt.Sprintf("the transaction of %s is committed or rolled back", short(f.Site))
+	}
+	return fmt.Sprintf("see whether %s on every way out: who opened it has ended, and nobody has used it for %s", what, words.Duration(h.idle))
+}
+
+// nestedAdvice is about a goroutine that has f open and waits for another
+// connection of the pool.
+func nestedAdvice(f Finding, o Opener) string {
+	switch f.Kind {
+	case KindTx:
+		return fmt.Sprintf("%s asks for a second connection with the transaction of %s open: run it on the transaction, or before it", short(o.At), short(f.Site))
+	case KindRows:
+		return fmt.Sprintf("%s asks for a second connection with the rows of %s open: read them to their end and close them first", short(o.At), short(f.Site))
+	case KindConn:
+		return fmt.Sprintf("%s asks for a second connection with the Conn of %s open: run it on the Conn, or before it", short(o.At), short(f.Site))
+	}
+	return ""
 }
 
 // short is where a line is, without directories.

@@ -59,7 +59,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	for p, e := range t.episodes {
 		for i := range s.Pools {
 			if x := s.Pools[i].Exhausted; x != nil && s.Pools[i].ID == p.ID {
-				x.Waiters, x.Deadlocks, x.Advice = e.last.Waiters, e.last.Deadlocks, e.last.Advice
+				x.recall(e.last)
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func TestHang(t *testing.T) {
 			t.Errorf("pool %s: exhausted: %+v", pool, x)
 		}
 	}
-	if h := exhausted["reports"].Holders; len(h) != 1 || line(h[0].Site) != "leaked-rows" || h[0].Count != hangConns {
+	if h := exhausted["reports"].Holders; len(h) != 1 || line(h[0].Handles.Site) != "leaked-rows" || h[0].Handles.Count != hangConns {
 		t.Errorf("reports are held by %v", h)
 	}
 	page, doctor := debugPage(t, s, ""), debugPage(t, s, "diagnosis")

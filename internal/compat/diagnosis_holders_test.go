@@ -3,6 +3,7 @@ package compat
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,8 +86,18 @@ func TestHolders(t *testing.T) {
 					t.Errorf("waiters %+v", w)
 				}
 				eventually(t, "the pool is exhausted", func() bool { return a.toldExhausted() != nil })
-				if x := a.toldExhausted(); len(x.Deadlocks) > 0 || len(x.Waiters) != 1 {
-					t.Errorf("told %+v", x)
+				x := a.toldExhausted()
+				if len(x.Deadlocks) > 0 || len(x.Waiters) != 1 || len(x.Holders) != 1 {
+					t.Fatalf("told %+v", x)
+				}
+				if o := x.Holders[0].Openers; len(o) != 1 || o[0].State != h.state || o[0].At != opener.At {
+					t.Errorf("told of openers %+v", o)
+				}
+				if x.Growth != "in use rose from 0 to 1 within 10s" {
+					t.Errorf("told that %q", x.Growth)
+				}
+				if left := "see whether the transaction of diagnosis_holders_test.go:"; (h.do == nil) != (len(x.Advice) == 1 && strings.HasPrefix(x.Advice[0], left)) {
+					t.Errorf("advice %q", x.Advice)
 				}
 			})
 		})

@@ -55,6 +55,7 @@ var (
 	aLine     = regexp.MustCompile(`\b[a-z_]+_test\.go:[0-9]+`)
 	aVersion  = regexp.MustCompile(`(MariaDB|PostgreSQL) [0-9][^ :]*`)
 	aHead     = regexp.MustCompile(`(?m)\A.*, pid .*$`)
+	aState    = regexp.MustCompile(`\bin [A-Za-z ]+ at compat\.`)
 	gaps      = regexp.MustCompile(`   +`)
 )
 
@@ -64,6 +65,7 @@ func (b *blockade) masked(text string) string {
 	b.t.Helper()
 	text, _, _ = strings.Cut(text, "\nFINDINGS\n")
 	text = aDuration.ReplaceAllString(aVersion.ReplaceAllString(text, "$1 V"), "T")
+	text = aState.ReplaceAllString(text, "in STATE at compat.")
 	text = aHead.ReplaceAllString(text, "PROGRAM, at TIME")
 	all, err := places()
 	b.must(err)

@@ -43,8 +43,8 @@ func TestExhaustedPool(t *testing.T) {
 				if x.Limit != limit || x.InUse != limit || x.Waiting < 1 || x.Waiting > 3 || x.For < time.Second {
 					t.Errorf("%+v", x)
 				}
-				if h := x.Holders; len(h) != 1 || !at(h[0].Site, placeOf(t, "exhausts the pool")) || h[0].State != tracker.StateOpen || h[0].Count != limit {
-					t.Errorf("held by %v", h)
+				if h := x.Holders[0].Handles; len(x.Holders) != 1 || !at(h.Site, placeOf(t, "exhausts the pool")) || h.State != tracker.StateOpen || h.Count != limit {
+					t.Errorf("held by %+v", x.Holders)
 				}
 				for _, rows := range held {
 					a.must(rows.Close())

@@ -71,7 +71,7 @@ func TestExhaustingLeaks(t *testing.T) {
 		}
 		for name, a := range apps {
 			eventually(t, name+": the pool is exhausted", func() bool { return a.exhausted() != nil })
-			if h := a.exhausted().Holders; len(h) != 1 || !at(h[0].Site, placeOf(t, name)) || h[0].State != tracker.StateOpen {
+			if h := a.exhausted().Holders; len(h) != 1 || !at(h[0].Handles.Site, placeOf(t, name)) || h[0].Handles.State != tracker.StateOpen {
 				t.Errorf("%s: held by %v", name, h)
 			}
 		}

@@ -232,15 +232,16 @@ func exhaustion(x *tracker.Exhaustion) *Exhaustion {
 	return &Exhaustion{
 		Limit: x.Limit, InUse: x.InUse, Since: x.Since, Seconds: seconds(x.For),
 		Waiting: x.Waiting, GaveUp: x.GaveUp, Reason: x.Reason,
-		Holders: convert(x.Holders, holder), Others: x.Others,
+		Holders: convert(x.Holders, holder), Others: x.Others, Growth: x.Growth, AskedAt: x.AskedAt,
 		Waiters: convert(x.Waiters, waitingLine), Deadlocks: convert(x.Deadlocks, deadlock), Advice: x.Advice,
 	}
 }
 
-func holder(f tracker.Finding) Holder {
+func holder(h tracker.Holder) Holder {
+	f := h.Handles
 	return Holder{
 		ID: f.ID, Kind: f.Kind.String(), State: f.State.String(), Site: Frame(f.Site),
-		Count: f.Count, AgeSeconds: seconds(f.Age), Busy: f.Busy,
+		Count: f.Count, AgeSeconds: seconds(f.Age), Busy: f.Busy, Openers: convert(h.Openers, opener),
 	}
 }
 

@@ -162,7 +162,7 @@ const maxSessions = 5
 func (x *Diagnosis) addHolder(t *table, pool string, h DiagnosedLine) {
 	var openers, sessions []string
 	for _, o := range h.Openers {
-		openers = append(openers, o.words(len(h.Openers)))
+		openers = append(openers, o.words(len(h.Openers) > 1))
 	}
 	if x.ServerView != nil {
 		held := x.ServerView.held(pool, h.ID)
@@ -200,24 +200,6 @@ func (x *Diagnosis) writeServers(b *bytes.Buffer) {
 	for _, s := range x.ServerView.Servers {
 		s.write(b)
 	}
-}
-
-// words says what the goroutines do, of so many groups.
-func (o Opener) words(groups int) string {
-	said := o.State
-	if o.WaitsFor != "" {
-		said = "waits for pool " + o.WaitsFor
-	}
-	if groups > 1 || o.Count > 1 {
-		said = fmt.Sprintf("%d × %s", o.Count, said)
-	}
-	if o.LongestSeconds > 0 {
-		said += " for " + blocked(o.LongestSeconds)
-	}
-	if at := o.At.Short(); at != "" {
-		said += " at " + at
-	}
-	return said
 }
 
 // blocked is for how long a goroutine is, which the runtime tells in minutes.

@@ -217,10 +217,14 @@ type Exhaustion struct {
 	// Others counts the handles of those that are not listed.
 	Holders []Holder `json:"holders"`
 	Others  int      `json:"others,omitempty"`
-	// Waiters and Deadlocks are as of when it was last told.
+	// Growth says how that has come about in the last ten minutes.
+	Growth string `json:"growth,omitempty"`
+	// What openers do, Waiters and Deadlocks are as of AskedAt, when it was
+	// last told.
+	AskedAt   time.Time     `json:"asked_at,omitzero"`
 	Waiters   []WaitingLine `json:"waiters,omitempty"`
 	Deadlocks []Deadlock    `json:"deadlocks,omitempty"`
-	Advice    string        `json:"advice,omitempty"`
+	Advice    []string      `json:"advice,omitempty"`
 }
 
 // Holder is a finding, or a group of open handles, that holds connections of an
@@ -233,6 +237,8 @@ type Holder struct {
 	Count      int     `json:"count"`
 	AgeSeconds float64 `json:"age_seconds"`
 	Busy       string  `json:"busy,omitempty"`
+	// Openers are the goroutines that opened the handles.
+	Openers []Opener `json:"openers,omitempty"`
 }
 
 // Stats is the part of sql.DBStats that says how crowded a pool is.

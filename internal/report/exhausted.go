@@ -41,6 +41,26 @@ func (h Holder) Note() string {
 	return note
 }
 
+// Now says what the openers do, a line for each that do the same.
+func (h Holder) Now() (out []string) {
+	for _, o := range h.Openers {
+		out = append(out, o.words(len(h.Openers) > 1))
+	}
+	return out
+}
+
+// words says what the goroutines do; counted, how many if it is one.
+func (o Opener) words(counted bool) string {
+	said := o.Doing()
+	if counted || o.Count > 1 {
+		said = fmt.Sprintf("%d × %s", o.Count, said)
+	}
+	if at := o.At.Short(); at != "" {
+		said += " at " + at
+	}
+	return said
+}
+
 // Words says what the goroutine holds, and what it waits for.
 func (m DeadlockMember) Words() string {
 	return fmt.Sprintf("goroutine %d holds the %s of %s and waits at %s for %s",
@@ -68,10 +88,14 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 	b.WriteString("\nEXHAUSTED\n")
 	for _, p := range pools {
 		fmt.Fprintf(b, "pool %s: %s\n", p.Name, p.Exhausted.Reason)
+		field(b, "growth", p.Exhausted.Growth)
 		label := "held by"
 		for _, h := range p.Exhausted.Holders {
 			field(b, label, fmt.Sprintf("%s, %s, %s: %s", Handles(h.Count, h.Kind), h.State, h.Note(), h.Site.Short()))
 			label = ""
+			for _, now := range h.Now() {
+				field(b, label, "    opener: "+now)
+			}
 		}
 		if n := p.Exhausted.Others; n > 0 {
 			field(b, label, fmt.Sprintf("and %d more", n))
@@ -88,6 +112,10 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 				label = ""
 			}
 		}
-		field(b, "do", p.Exhausted.Advice)
+		label = "do"
+		for _, a := range p.Exhausted.Advice {
+			field(b, label, a)
+			label = ""
+		}
 	}
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/words"
 
@@ -50,17 +49,5 @@ func (o Opener) returned(site Frame) bool {
 
 // Doing says in a few words what a single goroutine does.
 func (o Opener) Doing() string {
-	since := ""
-	if o.LongestSeconds >= time.Minute.Seconds() {
-		since = " for " + words.Duration(Seconds(o.LongestSeconds))
-	}
-	switch {
-	case o.WaitsFor != "":
-		return "waits for pool " + o.WaitsFor + since
-	case o.State == "exited":
-		return "exited"
-	case o.State == "running" || o.State == "runnable":
-		return "running"
-	}
-	return "blocked" + since + ": " + o.State
+	return words.Doing(o.State, o.WaitsFor, Seconds(o.LongestSeconds))
 }

@@ -20,7 +20,7 @@ func TestWithOpeners(t *testing.T) {
 	if o := with.Findings[0].Opener; o == nil || o.Doing() != "exited" || o.Returned {
 		t.Errorf("the first opener is %+v", o)
 	}
-	if o := with.Findings[1].Opener; o == nil || o.Doing() != "blocked for 4m: chan receive" || o.Returned {
+	if o := with.Findings[1].Opener; o == nil || o.Doing() != "blocked 4m in chan receive" || o.Returned {
 		t.Errorf("the second opener is %+v", o)
 	}
 }
@@ -33,8 +33,8 @@ func TestOpenerDoing(t *testing.T) {
 		{report.Opener{State: "running"}, "running"},
 		{report.Opener{State: "runnable"}, "running"},
 		{report.Opener{State: "exited"}, "exited"},
-		{report.Opener{State: "IO wait"}, "blocked: IO wait"},
-		{report.Opener{State: "select", LongestSeconds: 240}, "blocked for 4m: select"},
+		{report.Opener{State: "IO wait"}, "in IO wait"},
+		{report.Opener{State: "select", LongestSeconds: 240}, "blocked 4m in select"},
 		{report.Opener{State: "select", LongestSeconds: 240, WaitsFor: "orders"}, "waits for pool orders for 4m"},
 		{report.Opener{State: "select", WaitsFor: "orders"}, "waits for pool orders"},
 	}

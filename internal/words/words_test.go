@@ -44,3 +44,23 @@ func TestPlural(t *testing.T) {
 		}
 	}
 }
+
+func TestDoing(t *testing.T) {
+	for _, tt := range []struct {
+		state, pool string
+		blocked     time.Duration
+		want        string
+	}{
+		{"running", "", 0, "running"},
+		{"runnable", "", 0, "running"},
+		{"exited", "", 0, "exited"},
+		{"IO wait", "", 0, "in IO wait"},
+		{"chan receive", "", 4 * time.Minute, "blocked 4m in chan receive"},
+		{"select", "shop", 0, "waits for pool shop"},
+		{"select", "shop", 2 * time.Hour, "waits for pool shop for 2h"},
+	} {
+		if got := words.Doing(tt.state, tt.pool, tt.blocked); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dbleaks-go/dbleaks/internal/words"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -17,11 +18,12 @@ func exhaustedFields(k tracker.EventKind, x *tracker.Exhaustion) []field {
 		{"in_use", x.InUse},
 		{"waiting", x.Waiting},
 		{"for_s", seconds(x.For)},
+		{"growth", x.Growth},
 		{"holders", holders(x)},
 		{"waiters", waiters(x)},
 		{"deadlock", deadlock(x)},
 		{"reason", x.Reason},
-		{"advice", x.Advice},
+		{"advice", strings.Join(x.Advice, "; ")},
 	}
 	return slices.DeleteFunc(fields, func(f field) bool { return f.value == "" })
 }
@@ -50,11 +52,32 @@ func place(f tracker.Frame) string {
 
 func holders(x *tracker.Exhaustion) string {
 	var list []string
-	for _, f := range x.Holders {
-		list = append(list, fmt.Sprintf("%d %v (%v) at %s %s", f.Count, f.Kind, f.State, f.Site.Function, place(f.Site)))
+	for _, h := range x.Holders {
+		f := h.Handles
+		said := fmt.Sprintf("%d %v (%v) at %s %s", f.Count, f.Kind, f.State, f.Site.Function, place(f.Site))
+		if openers := openers(h); openers != "" {
+			said += ", opener " + openers
+		}
+		list = append(list, said)
 	}
 	if x.Others > 0 {
 		list = append(list, fmt.Sprintf("%d more", x.Others))
 	}
 	return strings.Join(list, "; ")
+}
+
+// openers says what the goroutines do now that opened a holder's handles.
+func openers(h tracker.Holder) string {
+	var list []string
+	for _, o := range h.Openers[:min(len(h.Openers), 3)] {
+		said := words.Doing(o.State, o.WaitsFor, o.Longest)
+		if len(h.Openers) > 1 {
+			said = fmt.Sprintf("%d %s", o.Count, said)
+		}
+		if o.At != (tracker.Frame{}) {
+			said += " at " + place(o.At)
+		}
+		list = append(list, said)
+	}
+	return strings.Join(list, ", ")
 }

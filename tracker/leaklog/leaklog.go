@@ -32,8 +32,12 @@
 //	waiting   how many calls, at least, have begun to wait in vain
 //	for_s     seconds since a connection came or went; for which it was
 //	          exhausted, at its end
-//	holders   what holds the connections, the oldest first:
-//	          "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42; …"
+//	growth    how that has come about in the last ten minutes; absent if it
+//	          isn't known
+//	holders   what holds the connections, the oldest first, and what the
+//	          goroutines do now that opened it: "2 tx (overdue) at
+//	          example.com/shop.(*Store).Pay store.go:42, opener blocked 4m in
+//	          chan receive at export.go:88; …"
 //	waiters   how many goroutines wait where, the most first; absent if it
 //	          isn't known
 //	deadlock  which of them wait for each other; absent if none do

@@ -146,11 +146,20 @@ func TestScopeAndLabels(t *testing.T) {
 // TestExhausted: lines about a pool have keys of their own.
 func TestExhausted(t *testing.T) {
 	pay := tracker.Frame{Function: "example.com/shop.(*Store).Pay", File: "/src/store.go", Line: 42}
+	export := tracker.Frame{Function: "example.com/shop.Export", File: "/src/export.go", Line: 88}
 	x := &tracker.Exhaustion{
 		Pool: "shop", Limit: 3, InUse: 3, Waiting: 7, For: 12345 * time.Millisecond, Reason: "why", Others: 1,
-		Holders: []tracker.Finding{
-			{Kind: tracker.KindTx, State: tracker.StateOverdue, Count: 2, Site: pay},
-			{Kind: tracker.KindConn, Count: 1, Site: pay},
+		Growth: "in use rose", Advice: []string{"do", "that"},
+		Holders: []tracker.Holder{
+			{
+				Handles: tracker.Finding{Kind: tracker.KindTx, State: tracker.StateOverdue, Count: 2, Site: pay},
+				Openers: []tracker.Opener{{Count: 2, State: "chan receive", Longest: 4 * time.Minute, At: export}},
+			},
+			{
+				Handles: tracker.Finding{Kind: tracker.KindConn, Count: 3, Site: pay},
+				Openers: []tracker.Opener{{Count: 2, State: "exited"}, {Count: 1, State: "select", WaitsFor: "shop", At: export}},
+			},
+			{Handles: tracker.Finding{Kind: tracker.KindRows, Count: 1, Site: pay}},
 		},
 	}
 	for kind, message := range map[tracker.EventKind]string{
@@ -171,7 +180,10 @@ func TestExhausted(t *testing.T) {
 			delete(line, "time")
 			if want := map[string]any{
 				"event": kind.String(), "pool": "shop", "limit": 3.0, "in_use": 3.0, "waiting": 7.0, "for_s": 12.345, "reason": "why",
-				"holders": "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42; 1 conn (open) at example.com/shop.(*Store).Pay store.go:42; 1 more",
+				"growth": "in use rose", "advice": "do; that",
+				"holders": "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42, opener blocked 4m in chan receive at export.go:88; " +
+					"3 conn (open) at example.com/shop.(*Store).Pay store.go:42, opener 2 exited, 1 waits for pool shop at export.go:88; " +
+					"1 rows (open) at example.com/shop.(*Store).Pay store.go:42; 1 more",
 			}; !maps.Equal(line, want) {
 				t.Errorf("%v: %v", kind, line)
 			}
