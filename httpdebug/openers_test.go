@@ -21,7 +21,7 @@ func TestPageLooksAtOpeners(t *testing.T) {
 		looks      int
 		want       string
 	}{
-		{name: "findings", snapshot: reporttest.Snapshot(), looks: 1, want: "blocked for 4m: chan receive"},
+		{name: "findings", snapshot: reporttest.Snapshot(), looks: 1, want: "blocked 4m in chan receive"},
 		{name: "nothing to look at", snapshot: reporttest.Quiet()},
 		{name: "all filtered out", snapshot: reporttest.Snapshot(), query: "?pool=archive"},
 		{name: "told not to", snapshot: reporttest.Snapshot(), query: "?openers=no", want: notLooked},

@@ -3,6 +3,7 @@ package tracker
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,12 +38,34 @@ func still(a, b record.View) bool {
 }
 
 // deadlocks finds those of the pools that nobody will give a connection back to:
-// whoever has one waits for another, of a pool that is no better. It starts with
-// all that are steady, and leaves out whose holders may go on, until none is.
+// whoever has one waits for another, of a pool that is no better. Those that
+// are one only if the guesses are right come last.
 func (w *world) deadlocks(pools map[*record.Pool]holding) []suspect {
-	for changed := len(w.waits) > 0; changed; {
+	if len(w.waits) == 0 {
+		return nil
+	}
+	left := maps.Clone(pools)
+	out := w.locked(pools)
+	for _, x := range out {
+		for _, p := range x.pools {
+			delete(left, p)
+		}
+	}
+	for id, to := range w.guesses {
+		if _, known := w.waits[id]; !known {
+			w.waits[id] = to
+		}
+	}
+	return append(out, w.locked(left)...)
+}
+
+// locked starts with all pools, and leaves out whose holders may go on, until
+// none is.
+func (w *world) locked(pools map[*record.Pool]holding) (out []suspect) {
+	var stuck map[int64]bool
+	for changed := true; changed; {
 		changed = false
-		stuck := w.stuckIn(pools)
+		stuck = w.stuckIn(pools)
 		for p, h := range pools {
 			if slices.ContainsFunc(h.views, func(v record.View) bool { return !w.allStuck(stuck, &v) }) {
 				delete(pools, p)
@@ -50,12 +73,8 @@ func (w *world) deadlocks(pools map[*record.Pool]holding) []suspect {
 			}
 		}
 	}
-	if len(w.waits) == 0 {
-		return nil
-	}
-	var out []suspect
 	for len(pools) > 0 {
-		out = append(out, w.deadlock(w.takeCycle(pools)))
+		out = append(out, w.deadlock(w.takeCycle(pools), stuck))
 	}
 	return out
 }
@@ -93,7 +112,7 @@ func (w *world) takeCycle(pools map[*record.Pool]holding) map[*record.Pool]holdi
 // maxMembers bounds the goroutines that are listed of a deadlock.
 const maxMembers = 20
 
-func (w *world) deadlock(pools map[*record.Pool]holding) suspect {
+func (w *world) deadlock(pools map[*record.Pool]holding, stuck map[int64]bool) suspect {
 	var out suspect
 	var views []*record.View
 	for p, h := range pools {
@@ -116,6 +135,9 @@ func (w *world) deadlock(pools map[*record.Pool]holding) suspect {
 	out.Reason = fmt.Sprintf("%s all connections of %s and %s for another: none comes back until one of them gives up",
 		plural(len(goroutines), "goroutine holds", "goroutines hold"),
 		poolList(out.Pools), map[bool]string{true: "waits", false: "wait"}[len(goroutines) == 1])
+	if out.Doubt = w.doubt(out, views, stuck); out.Doubt != "" {
+		out.Reason += ", unless " + out.Doubt
+	}
 	out.Advice = deadlockAdvice(out.Members)
 	out.Others = max(0, len(out.Members)-maxMembers)
 	out.Members = out.Members[:len(out.Members)-out.Others]
@@ -129,7 +151,7 @@ func (w *world) member(v *record.View) DeadlockMember {
 		Waits: w.waitsAt(g, to), WaitsFor: to.pool.Name,
 	}
 	if to.by != 0 {
-		m.Behind, m.BehindAt, m.Mutex = to.by, w.site(w.dump.Find(to.by)), to.owners != nil
+		m.Behind, m.BehindAt, m.Via = to.by, w.site(w.dump.Find(to.by)), to.via
 	}
 	return m
 }

@@ -13,8 +13,8 @@ type Diagnosis struct {
 	Goroutines, Missing int
 	// Pools have the most waiters first.
 	Pools []PoolDiagnosis
-	// Deadlocks are those that have not changed for three seconds, or more. A
-	// goroutine that may yet go on is in none.
+	// Deadlocks are those that have not changed for three seconds, or more,
+	// suspected ones included. A goroutine that is seen to go on is in none.
 	Deadlocks []Deadlock
 }
 
@@ -74,16 +74,47 @@ type Waiter struct {
 }
 
 // Deadlock is goroutines each of which holds connections and waits for another,
-// by itself or behind a mutex or goroutines that it started, of pools whose
-// connections all are held like that. It ends when the context of a wait does.
+// by itself or behind others, of pools whose connections all are held like that.
+// It ends when the context of a wait does.
 type Deadlock struct {
 	Pools []string // by name
 	// Members are by goroutine; at most 20 are listed, and Others counts the
 	// rest.
 	Members []DeadlockMember
 	Others  int
-	// Reason says it in a sentence; Advice what would break it.
+	// Doubt says in which case it is none after all: it is suspected only. No
+	// dump tells whether a goroutine that may go on has been handed what is held,
+	// be it through a channel, a closure or a field. Empty if there is no such
+	// goroutine.
+	Doubt string
+	// Reason says it in a sentence, with the doubt; Advice what would break it.
 	Reason, Advice string
+}
+
+// Link is how a goroutine waits behind another one.
+type Link string
+
+// The links.
+const (
+	// LinkGroup: it has started it, and waits for it to end (sync.WaitGroup).
+	LinkGroup Link = "group"
+	// LinkMutex: it waits for a mutex that the other one seems to hold, being in
+	// a method of the same object.
+	LinkMutex Link = "mutex"
+	// LinkIterator: one of them runs an iterator (iter.Pull), and the other one
+	// takes its values.
+	LinkIterator Link = "iterator"
+	// LinkChannel: it has started it, and receives from a channel, which may be
+	// the other's. That is always in doubt.
+	LinkChannel Link = "channel"
+)
+
+// Headline is "deadlock", or "suspected deadlock" if there is a doubt.
+func (d Deadlock) Headline() string {
+	if d.Doubt != "" {
+		return "suspected deadlock"
+	}
+	return "deadlock"
 }
 
 // DeadlockMember is a goroutine of a [Deadlock].
@@ -96,12 +127,10 @@ type DeadlockMember struct {
 	Pool  string
 	// Waits is the line on which it waits for a connection of WaitsFor or, if
 	// Behind is not 0, for that goroutine, which waits for the connection at
-	// BehindAt. Mutex tells that it waits for a mutex that the other one seems
-	// to hold, being in a method of the same object; else it has started it, and
-	// waits for it to end (sync.WaitGroup).
+	// BehindAt. Via is how.
 	Waits    Frame
 	WaitsFor string
 	Behind   int64
 	BehindAt Frame
-	Mutex    bool
+	Via      Link
 }

@@ -159,7 +159,7 @@ func (x *Exhaustion) ask(d Diagnosis) {
 	for _, l := range d.Deadlocks {
 		if slices.Contains(l.Pools, x.Pool) {
 			x.Deadlocks = append(x.Deadlocks, l)
-			x.Reason += "; deadlock: " + l.Reason
+			x.Reason += "; " + l.Headline() + ": " + l.Reason
 			locked = append(locked, l.Advice)
 		}
 	}

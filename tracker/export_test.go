@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dbleaks-go/dbleaks/internal/goroutines"
 	"github.com/dbleaks-go/dbleaks/internal/record"
 )
 
@@ -22,6 +23,18 @@ func (t *Tracker) DiagnoseNow() Diagnosis {
 	}
 	slices.SortFunc(d.Deadlocks, func(a, b Deadlock) int { return slices.Compare(a.Pools, b.Pools) })
 	return d
+}
+
+// MayHave lists the goroutines of a dump that may have been handed a handle of
+// the age.
+func MayHave(t *Tracker, dump string, age time.Duration) (ids []int64) {
+	w := newWorld(t.cfg.Load(), goroutines.Parse(dump), nil)
+	for i := range w.dump.Goroutines {
+		if g := &w.dump.Goroutines[i]; w.mayHave(g, []*record.View{{Age: age}}) {
+			ids = append(ids, g.ID)
+		}
+	}
+	return ids
 }
 
 // Usual is what is said of the times that handles were held, next to their

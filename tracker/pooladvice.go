@@ -95,8 +95,8 @@ func short(f Frame) string {
 func deadlockAdvice(members []DeadlockMember) string {
 	const limit = "; raising the limit only makes it rarer"
 	for _, m := range members {
-		if m.Mutex {
-			return fmt.Sprintf("do what %s guards by a lock before %s takes a connection, or ask for the connection of %s outside of the lock", short(m.Waits), short(m.Holds), short(m.BehindAt)) + limit
+		if m.Via == LinkMutex {
+			return fmt.Sprintf("run what takes the lock at %s before %s takes a connection, or ask for the connection of %s outside of the lock", short(m.Waits), short(m.Holds), short(m.BehindAt)) + limit
 		}
 	}
 	for _, m := range members {

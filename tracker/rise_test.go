@@ -98,6 +98,7 @@ func TestExhaustedOpeners(t *testing.T) {
 			rows.Close()
 		}()
 		<-held
+		pass(5 * time.Second) // a sweep: who asks now is known to wait
 		ctx, cancel := context.WithCancel(ctx)
 		waiters := w.wait(ctx, 2)
 		pass(10 * time.Second)

@@ -10,10 +10,11 @@ import (
 )
 
 // A goroutine may have handed what it holds to another one in ways that no dump
-// shows, as through a channel to a worker. That one will use it soon, or give it
-// back. So what seems to be a deadlock is called one only if it looks the same
+// shows, as through a channel to a worker. That one will usually use it soon, or
+// give it back. So what seems to be a deadlock is told only if it looks the same
 // some seconds later: the same goroutines wait on the same lines, for the same
-// handles, and nobody has made a driver call on any of them.
+// handles, and nobody has made a driver call on any of them. As long as somebody
+// is there who may have been handed one of them, it is told as a suspicion.
 
 // sureAfter is for how long what seems to be a deadlock must not change.
 const sureAfter = 3 * time.Second

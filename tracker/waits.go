@@ -16,6 +16,8 @@ type world struct {
 	drivers []string // what the packages of drivers begin with
 	waiters map[*record.Pool][]*goroutines.Goroutine
 	waits   map[int64]wait // by goroutine
+	// guesses are waits by goroutine that may be for something else.
+	guesses map[int64]wait
 	// helpers of a goroutine may use what it holds.
 	helpers map[int64][]int64
 	inside  map[uintptr][]int64 // see findObjects
@@ -26,6 +28,7 @@ type world struct {
 type wait struct {
 	pool *record.Pool
 	by   int64
+	via  Link
 	// owners are the goroutines of which one holds the mutex that it waits for.
 	owners []int64
 	// group is the package of the group that it waits for; empty if it is none.
@@ -36,7 +39,7 @@ func newWorld(cfg *config, dump *goroutines.Dump, pools []*record.Pool) *world {
 	w := &world{
 		cfg: cfg, dump: dump, byDB: make(map[uintptr]*record.Pool),
 		waiters: make(map[*record.Pool][]*goroutines.Goroutine),
-		waits:   make(map[int64]wait), helpers: make(map[int64][]int64),
+		waits:   make(map[int64]wait), guesses: make(map[int64]wait), helpers: make(map[int64][]int64),
 	}
 	for _, p := range pools { // by age: where an address serves again, the latest counts
 		if db := p.DB(); db != 0 && !p.Closed() {
@@ -146,24 +149,59 @@ func (w *world) findBehind() {
 	behind := make(map[int64]wait)
 	for i := range w.dump.Goroutines {
 		g := &w.dump.Goroutines[i]
-		if g.State == "sync.WaitGroup.Wait" {
-			if by := w.awaited(g); by != nil {
-				behind[g.ID] = wait{pool: w.waits[by.ID].pool, by: by.ID}
-				if group := by.CreatedBy; strings.HasSuffix(group.Function, ").Go") {
-					behind[g.ID] = wait{pool: w.waits[by.ID].pool, by: by.ID, group: group.Package()}
-				}
+		switch by := w.awaited(g); {
+		case g.State == "sync.WaitGroup.Wait" && by != nil:
+			to := w.behind(by.ID, LinkGroup)
+			if group := by.CreatedBy; strings.HasSuffix(group.Function, ").Go") {
+				to.group = group.Package()
 			}
-			continue
-		}
-		if object, typ := lockedObject(g); object != 0 {
-			if by, owners := w.ownerOf(object, typ); by != 0 {
-				behind[g.ID] = wait{pool: w.waits[by].pool, by: by, owners: owners}
+			behind[g.ID] = to
+		case g.State == "chan receive" && by != nil && w.innermost(g) == 0:
+			w.guesses[g.ID] = w.behind(by.ID, LinkChannel)
+		case g.State == "coroutine":
+			if by := w.iterates(g); by != 0 {
+				behind[g.ID] = w.behind(by, LinkIterator)
+			}
+		default:
+			if object, typ := lockedObject(g); object != 0 {
+				if by, owners := w.ownerOf(object, typ); by != 0 {
+					to := w.behind(by, LinkMutex)
+					to.owners = owners
+					behind[g.ID] = to
+				}
 			}
 		}
 	}
 	for id, to := range behind {
 		w.waits[id] = to
 	}
+}
+
+// behind is a wait behind a goroutine that waits for a connection.
+func (w *world) behind(by int64, via Link) wait {
+	return wait{pool: w.waits[by].pool, by: by, via: via}
+}
+
+// iterates is the goroutine that waits for a connection, and runs the iterator
+// (iter.Pull) from which g takes a value, or takes the values of that which g
+// runs; 0 if there is none. Who starts an iterator usually takes its values.
+func (w *world) iterates(g *goroutines.Goroutine) int64 {
+	if len(g.Frames) == 0 || g.Frames[0].Package() != "iter" {
+		return 0
+	}
+	if strings.HasSuffix(g.Frames[0].Function, ".func1.1") { // its yield
+		if _, waits := w.waits[g.Creator]; waits {
+			return g.Creator
+		}
+		return 0
+	}
+	for _, id := range w.helpers[g.ID] {
+		other := w.dump.Find(id)
+		if _, waits := w.waits[id]; waits && other.Creator == g.ID && other.CreatedBy.Package() == "iter" {
+			return id
+		}
+	}
+	return 0
 }
 
 // awaited is a goroutine that waits for a connection and that g seems to wait

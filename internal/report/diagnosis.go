@@ -70,8 +70,10 @@ type Deadlock struct {
 	Pools   []string         `json:"pools"`
 	Members []DeadlockMember `json:"members"`
 	Others  int              `json:"others,omitempty"`
-	Reason  string           `json:"reason"`
-	Advice  string           `json:"advice"`
+	// Doubt says why it is only suspected; else it is empty.
+	Doubt  string `json:"doubt,omitempty"`
+	Reason string `json:"reason"`
+	Advice string `json:"advice"`
 }
 
 // DeadlockMember is tracker.DeadlockMember.
@@ -84,7 +86,9 @@ type DeadlockMember struct {
 	WaitsFor  string `json:"waits_for"`
 	Behind    int64  `json:"behind,omitempty"`
 	BehindAt  Frame  `json:"behind_at,omitzero"`
-	Mutex     bool   `json:"mutex,omitempty"`
+	// Via is how it waits behind that goroutine: "group", "mutex", "iterator"
+	// or "channel".
+	Via string `json:"via,omitempty"`
 }
 
 // WithDiagnosis adds a diagnosis to a document. SQL text is left out of it
@@ -122,11 +126,11 @@ func waitingLine(w tracker.Waiter) WaitingLine {
 
 func deadlock(d tracker.Deadlock) Deadlock {
 	return Deadlock{
-		Pools: d.Pools, Others: d.Others, Reason: d.Reason, Advice: d.Advice,
+		Pools: d.Pools, Others: d.Others, Doubt: d.Doubt, Reason: d.Reason, Advice: d.Advice,
 		Members: convert(d.Members, func(m tracker.DeadlockMember) DeadlockMember {
 			return DeadlockMember{
 				Goroutine: m.Goroutine, Kind: m.Kind.String(), Holds: Frame(m.Holds), Pool: m.Pool,
-				Waits: Frame(m.Waits), WaitsFor: m.WaitsFor, Behind: m.Behind, BehindAt: Frame(m.BehindAt), Mutex: m.Mutex,
+				Waits: Frame(m.Waits), WaitsFor: m.WaitsFor, Behind: m.Behind, BehindAt: Frame(m.BehindAt), Via: string(m.Via),
 			}
 		}),
 	}

@@ -43,7 +43,7 @@ func (d Document) Verdict() (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if d.Diagnosis != nil {
 		for _, l := range d.Diagnosis.Deadlocks {
-			say("Deadlock: %s. %s.", l.Reason, upper(l.Advice))
+			say("%s: %s. %s.", l.Headline(), l.Reason, upper(l.Advice))
 		}
 		for _, p := range d.Diagnosis.Pools {
 			if p.Waiting > 0 {
@@ -113,7 +113,7 @@ func (p DiagnosedPool) full() bool {
 }
 
 func writeDeadlock(b *bytes.Buffer, number int, l Deadlock) {
-	fmt.Fprintf(b, "\nDEADLOCK %d, of %s\n", number, strings.Join(l.Pools, ", "))
+	fmt.Fprintf(b, "\n%s %d, of %s\n", strings.ToUpper(l.Headline()), number, strings.Join(l.Pools, ", "))
 	t := newTable(">GOROUTINE", "HOLDS", "OPENED AT", "WAITS AT", "FOR")
 	for _, m := range l.Members {
 		t.add(strconv.FormatInt(m.Goroutine, 10), m.Kind+" of pool "+m.Pool, m.Holds.Short(), m.Waits.Short(), m.what())
@@ -121,6 +121,9 @@ func writeDeadlock(b *bytes.Buffer, number int, l Deadlock) {
 	t.write(b)
 	if l.Others > 0 {
 		fmt.Fprintf(b, "and %d more\n", l.Others)
+	}
+	if l.Doubt != "" {
+		fmt.Fprintf(b, "unless %s\n", l.Doubt)
 	}
 	fmt.Fprintf(b, "do: %s\n", l.Advice)
 }

@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/words"
+	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
 // Exhausted are the pools that are.
@@ -61,6 +63,9 @@ func (o Opener) words(counted bool) string {
 	return said
 }
 
+// Headline is "Deadlock", or "Suspected deadlock" if there is a doubt.
+func (l Deadlock) Headline() string { return upper(tracker.Deadlock{Doubt: l.Doubt}.Headline()) }
+
 // Words says what the goroutine holds, and what it waits for.
 func (m DeadlockMember) Words() string {
 	return fmt.Sprintf("goroutine %d holds the %s of %s and waits at %s for %s",
@@ -73,11 +78,16 @@ func (m DeadlockMember) what() string {
 	if m.Behind == 0 {
 		return what
 	}
-	behind := fmt.Sprintf("goroutine %d, which it has started", m.Behind)
-	if m.Mutex {
-		behind = fmt.Sprintf("a mutex that goroutine %d seems to hold", m.Behind)
-	}
+	behind := fmt.Sprintf(cmp.Or(links[m.Via], "goroutine %d"), m.Behind)
 	return fmt.Sprintf("%s, itself waiting at %s for %s", behind, m.BehindAt.Short(), what)
+}
+
+// links say for whom a goroutine waits.
+var links = map[string]string{
+	"group":    "goroutine %d, which it has started",
+	"mutex":    "a mutex that goroutine %d seems to hold",
+	"iterator": "goroutine %d, at the other end of an iterator",
+	"channel":  "what goroutine %d, which it has started, seems to send",
 }
 
 func writeExhausted(b *bytes.Buffer, d Document) {
@@ -94,7 +104,7 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 			field(b, label, fmt.Sprintf("%s, %s, %s: %s", Handles(h.Count, h.Kind), h.State, h.Note(), h.Site.Short()))
 			label = ""
 			for _, now := range h.Now() {
-				field(b, label, "    opener: "+now)
+				field(b, label, "    opener now: "+now)
 			}
 		}
 		if n := p.Exhausted.Others; n > 0 {
@@ -105,11 +115,12 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 			field(b, label, fmt.Sprintf("%s: %s", words.Plural(w.Count, "goroutine"), w.Site.Short()))
 			label = ""
 		}
-		label = "locked"
+		label = "stuck"
 		for _, l := range p.Exhausted.Deadlocks {
+			field(b, label, l.Headline()+": "+l.Reason)
+			label = ""
 			for _, m := range l.Members {
-				field(b, label, m.Words())
-				label = ""
+				field(b, label, "    "+m.Words())
 			}
 		}
 		label = "do"

@@ -35,8 +35,8 @@ func TestOpenerDoing(t *testing.T) {
 		{report.Opener{State: "exited"}, "exited"},
 		{report.Opener{State: "IO wait"}, "in IO wait"},
 		{report.Opener{State: "select", LongestSeconds: 240}, "blocked 4m in select"},
-		{report.Opener{State: "select", LongestSeconds: 240, WaitsFor: "orders"}, "waits for pool orders for 4m"},
-		{report.Opener{State: "select", WaitsFor: "orders"}, "waits for pool orders"},
+		{report.Opener{State: "select", LongestSeconds: 240, WaitsFor: "orders"}, "waits for a connection of pool orders for 4m"},
+		{report.Opener{State: "select", WaitsFor: "orders"}, "waits for a connection of pool orders"},
 	}
 	for _, tt := range tests {
 		if got := tt.opener.Doing(); got != tt.want {

@@ -5,13 +5,14 @@ import "time"
 // Doing says what a goroutine does: its state in the runtime's words, the pool
 // that it waits for a connection of, if any, and for how long it has been
 // blocked, which the runtime tells in whole minutes. "blocked 4m in chan
-// receive", "waits for pool shop", "exited".
+// receive", "waits for a connection
+// of pool shop", "exited".
 func Doing(state, waitsFor string, blocked time.Duration) string {
 	switch {
 	case waitsFor != "" && blocked > 0:
-		return "waits for pool " + waitsFor + " for " + Duration(blocked)
+		return "waits for a connection of pool " + waitsFor + " for " + Duration(blocked)
 	case waitsFor != "":
-		return "waits for pool " + waitsFor
+		return "waits for a connection of pool " + waitsFor
 	case blocked > 0:
 		return "blocked " + Duration(blocked) + " in " + state
 	case state == "running" || state == "runnable":

@@ -56,8 +56,8 @@ func TestDoing(t *testing.T) {
 		{"exited", "", 0, "exited"},
 		{"IO wait", "", 0, "in IO wait"},
 		{"chan receive", "", 4 * time.Minute, "blocked 4m in chan receive"},
-		{"select", "shop", 0, "waits for pool shop"},
-		{"select", "shop", 2 * time.Hour, "waits for pool shop for 2h"},
+		{"select", "shop", 0, "waits for a connection of pool shop"},
+		{"select", "shop", 2 * time.Hour, "waits for a connection of pool shop for 2h"},
 	} {
 		if got := words.Doing(tt.state, tt.pool, tt.blocked); got != tt.want {
 			t.Errorf("%+v: %q", tt, got)

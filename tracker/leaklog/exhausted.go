@@ -39,8 +39,12 @@ func waiters(x *tracker.Exhaustion) string {
 func deadlock(x *tracker.Exhaustion) string {
 	var list []string
 	for _, l := range x.Deadlocks {
-		for _, m := range l.Members {
-			list = append(list, fmt.Sprintf("goroutine %d holds %v of %s, waits at %s", m.Goroutine, m.Kind, place(m.Holds), place(m.Waits)))
+		for i, m := range l.Members {
+			said := ""
+			if i == 0 && l.Doubt != "" {
+				said = "suspected: "
+			}
+			list = append(list, said+fmt.Sprintf("goroutine %d holds %v of %s, waits at %s", m.Goroutine, m.Kind, place(m.Holds), place(m.Waits)))
 		}
 	}
 	return strings.Join(list, "; ")

@@ -182,7 +182,7 @@ func TestExhausted(t *testing.T) {
 				"event": kind.String(), "pool": "shop", "limit": 3.0, "in_use": 3.0, "waiting": 7.0, "for_s": 12.345, "reason": "why",
 				"growth": "in use rose", "advice": "do; that",
 				"holders": "2 tx (overdue) at example.com/shop.(*Store).Pay store.go:42, opener blocked 4m in chan receive at export.go:88; " +
-					"3 conn (open) at example.com/shop.(*Store).Pay store.go:42, opener 2 exited, 1 waits for pool shop at export.go:88; " +
+					"3 conn (open) at example.com/shop.(*Store).Pay store.go:42, opener 2 exited, 1 waits for a connection of pool shop at export.go:88; " +
 					"1 rows (open) at example.com/shop.(*Store).Pay store.go:42; 1 more",
 			}; !maps.Equal(line, want) {
 				t.Errorf("%v: %v", kind, line)

@@ -40,7 +40,7 @@ func Diagnosis() tracker.Diagnosis {
 			Pools: []string{"orders"}, Others: 1,
 			Members: []tracker.DeadlockMember{
 				{Goroutine: 78, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: items, WaitsFor: "orders"},
-				{Goroutine: 79, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: count, WaitsFor: "orders", Behind: 78, BehindAt: items, Mutex: true},
+				{Goroutine: 79, Kind: tracker.KindTx, Holds: checkout, Pool: "orders", Waits: count, WaitsFor: "orders", Behind: 78, BehindAt: items, Via: tracker.LinkMutex},
 			},
 			Reason: "2 goroutines hold all connections of pool orders and wait for another: none comes back until one of them gives up",
 			Advice: "run what waits at checkout.go:131 on the transaction of checkout.go:118 itself, or before it; raising the limit only makes it rarer",
