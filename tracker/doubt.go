@@ -32,12 +32,11 @@ func (w *world) doubt(x suspect, views []*record.View, stuck map[int64]bool) str
 		}
 	}
 	if n > 0 {
-		who := "goroutine"
+		who := fmt.Sprintf("goroutine %d, %s at %s,", such.ID, words.Doing(such.State, "", such.Wait), short(w.site(such)))
 		if n > 1 {
-			who = fmt.Sprintf("one of %d other goroutines, such as", n)
+			who = fmt.Sprintf("another goroutine (%d may go on, such as %s)", n, strings.TrimSuffix(who, ","))
 		}
-		doubts = append(doubts, fmt.Sprintf("%s %d, %s at %s, has been handed what they hold", who, such.ID,
-			words.Doing(such.State, "", such.Wait), short(w.site(such))))
+		doubts = append(doubts, who+" has been handed what they hold")
 	}
 	return strings.Join(doubts, ", or ")
 }
