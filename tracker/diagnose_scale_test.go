@@ -99,7 +99,7 @@ func TestDiagnoseCrowd(t *testing.T) {
 	querying.Wait()
 	allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 	t.Logf("took %v and %d MiB; %d queries meanwhile", took, allocated, during)
-	if allocated > 300 {
+	if allocated > 200 {
 		t.Errorf("%d MiB allocated", allocated)
 	}
 	eventually(t, "the dumps are forgotten, also those of sweeps", func() bool {

@@ -25,6 +25,15 @@ func (t *Tracker) DiagnoseNow() Diagnosis {
 	return d
 }
 
+// DiagnoseDump is DiagnoseNow for a dump as the runtime would have written it.
+func (t *Tracker) DiagnoseDump(text string) Diagnosis {
+	d, seen, _ := t.diagnose(func() (*goroutines.Dump, bool) { return goroutines.Parse(text), true })
+	for _, s := range seen {
+		d.Deadlocks = append(d.Deadlocks, s.Deadlock)
+	}
+	return d
+}
+
 // MayHave lists the goroutines of a dump that may have been handed a handle of
 // the age.
 func MayHave(t *Tracker, dump string, age time.Duration) (ids []int64) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"flag"
 	"io"
+	"iter"
 	"net"
 	"os"
 	"path/filepath"
@@ -70,6 +71,17 @@ func situation(t *testing.T) (ids map[string]int64, db *sql.DB) {
 	start("waits for the network", func() { _, _ = listener.Accept() })
 	start("reads", func() { _, _ = server.Read(make([]byte, 1)) })
 	start("waits for a connection", func() { waitForConn(db) })
+	start("takes from an iterator", func() {
+		next, stop := iter.Pull(func(yield func(int) bool) { <-end })
+		defer stop()
+		next()
+	})
+	start("is an iterator's reader", func() {
+		next, stop := iter.Pull(func(yield func(int) bool) { yield(1) })
+		defer stop()
+		next()
+		<-end
+	})
 	start("is locked to its thread", func() {
 		runtime.LockOSThread()
 		<-end
@@ -113,6 +125,8 @@ func TestTheRuntimesText(t *testing.T) {
 		"waits for the network":   "IO wait",
 		"reads":                   "select",
 		"waits for a connection":  "select",
+		"takes from an iterator":  "coroutine",
+		"is an iterator's reader": "chan receive",
 		"is locked to its thread": "chan receive",
 	}
 	d := settled(t, "everybody is where they should be", func(d *Dump) bool {
@@ -130,6 +144,14 @@ func TestTheRuntimesText(t *testing.T) {
 	if me.ID != goid.Get() || me.State != "running" || me.Frames[0].Function != "github.com/dbleaks-go/dbleaks/internal/goroutines.stacks" {
 		t.Errorf("I am %+v", me)
 	}
+	if g := d.Find(ids["takes from an iterator"]); g.Frames[0].Package() != "iter" || strings.HasSuffix(g.Frames[0].Function, ".func1.1") {
+		t.Errorf("who takes from an iterator is in %+v", g.Frames)
+	}
+	i := slices.IndexFunc(d.Goroutines, func(g Goroutine) bool { return g.Creator == ids["is an iterator's reader"] })
+	if i < 0 || d.Goroutines[i].State != "coroutine" || d.Goroutines[i].CreatedBy.Package() != "iter" ||
+		!strings.HasSuffix(d.Goroutines[i].Frames[0].Function, ".func1.1") || d.Goroutines[i].Frames[0].Package() != "iter" {
+		t.Errorf("no iterator has yielded to its reader: %+v", d.Goroutines)
+	}
 	if g := d.Find(ids["is locked to its thread"]); !g.Locked {
 		t.Errorf("%+v", g)
 	}
@@ -137,7 +159,7 @@ func TestTheRuntimesText(t *testing.T) {
 	if g.Creator != goid.Get() || g.CreatedBy.Function != "sync.(*WaitGroup).Go" || g.CreatedBy.Line == 0 {
 		t.Errorf("created by %+v in %d", g.CreatedBy, g.Creator)
 	}
-	i := slices.IndexFunc(g.Frames, func(f Frame) bool { return strings.HasSuffix(f.Function, "goroutines.waitForConn") })
+	i = slices.IndexFunc(g.Frames, func(f Frame) bool { return strings.HasSuffix(f.Function, "goroutines.waitForConn") })
 	if i < 0 || filepath.Base(g.Frames[i].File) != "runtime_test.go" || g.Frames[i].Line == 0 || !strings.HasSuffix(g.Frames[i].Package(), "internal/goroutines") {
 		t.Errorf("frames %+v", g.Frames)
 	}

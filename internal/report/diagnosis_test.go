@@ -54,6 +54,8 @@ func TestVerdict(t *testing.T) {
 		{"no pools", build(tracker.Snapshot{}).WithDiagnosis(tracker.Diagnosis{Goroutines: 3}), []string{"No pool is watched here"}},
 		{"trouble", build(reporttest.Snapshot()).WithDiagnosis(reporttest.Diagnosis()),
 			[]string{"Deadlock: 2 goroutines hold", "33 goroutines wait for a connection of pool orders, all 2", "The server of pool orders refuses connections: 12 times", "Leaked (unreachable)", "Overdue"}},
+		{"an exhausted pool of which no goroutine is known", build(reporttest.Snapshot()).WithDiagnosis(tracker.Diagnosis{Goroutines: 3}),
+			[]string{"Pool orders is exhausted: 10 of 10 connections in use", "The server of pool orders refuses", "Leaked (unreachable)", "Overdue"}},
 		{"goroutines that are not known", build(reporttest.Quiet()).WithDiagnosis(missing),
 			[]string{"33 goroutines wait", "Of 7 of 100000 goroutines it isn't known"}},
 	} {

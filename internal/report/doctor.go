@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,11 @@ func (d Document) Verdict() (out []string) {
 				say("%s", p.verdict())
 			}
 		}
+		for _, p := range d.Exhausted() {
+			if !d.Diagnosis.waitsFor(p.ID) {
+				say("Pool %s is exhausted: %s; what the goroutines do doesn't tell where.", p.Name, p.Exhausted.Reason)
+			}
+		}
 		if v := d.Diagnosis.ServerView; v != nil {
 			out = append(out, v.verdict()...)
 		}
@@ -76,6 +82,11 @@ func (d Document) Verdict() (out []string) {
 		say("Of %d of %d goroutines it isn't known what they do, so deadlocks were not looked for.", x.Missing, x.Goroutines)
 	}
 	return out
+}
+
+// waitsFor reports whether goroutines are known to wait for a pool.
+func (x *Diagnosis) waitsFor(pool uint64) bool {
+	return slices.ContainsFunc(x.Pools, func(p DiagnosedPool) bool { return p.ID == pool && p.Waiting > 0 })
 }
 
 func upper(s string) string {
