@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/petermattis/goid"
@@ -31,7 +32,7 @@ const inConn = "database/sql.(*DB).conn(%db, {0x6c1f60, 0xc000016}, 0x1)\n\t/go/
 // holdingAll is a pool of one connection, which the caller has, and what makes a
 // dump of it.
 func holdingAll(t testing.TB) (tr *tracker.Tracker, dump func(string) string) {
-	tr, err := tracker.New()
+	tr, err := tracker.New(tracker.WithKindThreshold(tracker.KindTx, time.Second)) // sweeps four times a second
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +90,25 @@ func TestDiagnoseFallsBack(t *testing.T) {
 				t.Errorf("the opener is said to be in state %q", state)
 			}
 		})
+	}
+}
+
+// TestReturnedAdvice: a goroutine that serves connections has left what it opened
+// when it waits for the next request.
+func TestReturnedAdvice(t *testing.T) {
+	serve := "net/http.(*conn).serve(0xc1)\n\t" + goRoot() + "/src/net/http/server.go:1 +0x1\n" +
+		"created by net/http.(*Server).Serve in goroutine 1\n\t" + goRoot() + "/src/net/http/server.go:2 +0x1\n"
+	waiter := "\ngoroutine 900002 [select]:\n" + inConn
+	tr, dump := holdingAll(t)
+	advice := func(stack string) []string {
+		return tr.DiagnoseDump(dump("goroutine %me [IO wait]:\n" + stack + waiter)).Pools[0].Advice
+	}
+	eventually(t, "the opener has returned", func() bool { return len(advice(serve)) > 0 })
+	if got := advice(serve); !contains(got[0], "see whether the transaction of diagnose_text_test.go:", "who opened it has gone on without it") {
+		t.Errorf("advice %q", got)
+	}
+	if got := advice("main.handle()\n\t/m.go:9 +0x1\n" + serve); len(got) > 0 {
+		t.Errorf("the opener is still there: %q", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package tracker
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func leftAdvice(h Holder, waiting bool) string {
 	switch {
 	case f.State == StateLeaked && rows:
 		return fmt.Sprintf("close the rows of %s: %s lost with them", short(f.Site), plural(f.Leaked, "connection is", "connections are"))
-	case !waiting || f.Busy != "" || f.LongLived != "" || h.idle < leftFor || len(h.Openers) != 1 || h.Openers[0].State != "exited":
+	case !waiting || f.Busy != "" || f.LongLived != "" || h.idle < leftFor || slices.ContainsFunc(h.Openers, Opener.goesOn):
 		return ""
 	}
 	what := fmt.Sprintf("the %v of %s is closed", f.Kind, short(f.Site))
@@ -69,8 +70,12 @@ func leftAdvice(h Holder, waiting bool) string {
 	case f.Kind == KindTx:
 		what = fmt.Sprintf("the transaction of %s is committed or rolled back", short(f.Site))
 	}
-	return fmt.Sprintf("see whether %s on every way out: who opened it has ended, and nobody has used it for %s", what, words.Duration(h.idle))
+	return fmt.Sprintf("see whether %s on every way out: who opened it has gone on without it, and nobody has used it for %s", what, words.Duration(h.idle))
 }
+
+// goesOn reports whether a goroutine may still be where it opened a handle. In no
+// function of the application it isn't.
+func (o Opener) goesOn() bool { return o.State == "unknown" || o.At != (Frame{}) }
 
 // nestedAdvice is about a goroutine that has f open and waits for another
 // connection of the pool.

@@ -113,7 +113,7 @@ func TestExhaustedOpeners(t *testing.T) {
 			if len(now) != 2 || !now["exited "] || !now["chan receive 2"] || x.AskedAt.IsZero() {
 				t.Errorf("the openers are %v as of %v", now, x.AskedAt)
 			}
-			if len(x.Advice) != 1 || !strings.Contains(x.Advice[0], "who opened it has ended") {
+			if len(x.Advice) != 1 || !strings.Contains(x.Advice[0], "who opened it has gone on without it") {
 				t.Errorf("advice %q", x.Advice)
 			}
 		}

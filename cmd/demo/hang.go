@@ -56,7 +56,7 @@ func (s *shop) hang() error {
 		return nil
 	}
 	for _, way := range hangs {
-		db, err := driverwrap.Open(s.driver, s.dsn, driverwrap.WithTracker(s.tracker), driverwrap.WithName(way.pool))
+		db, err := driverwrap.Open(s.driver, s.dsn, seen(s.driver, s.tracker, way.pool)...)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/dbleaks-go/dbleaks/driverwrap"
+	"github.com/dbleaks-go/dbleaks/driverwrap/serverview"
 	"github.com/dbleaks-go/dbleaks/httpdebug"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
@@ -42,7 +43,7 @@ type shop struct {
 
 // openShop opens the shop on a database that holds its tables.
 func openShop(ctx context.Context, d *database, t *tracker.Tracker) (*shop, error) {
-	db, err := driverwrap.Open(d.driver, d.dsn, driverwrap.WithTracker(t), driverwrap.WithName("shop")) // OK: process-wide-db
+	db, err := driverwrap.Open(d.driver, d.dsn, seen(d.driver, t, "shop")...) // OK: process-wide-db
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +70,16 @@ func openShop(ctx context.Context, d *database, t *tracker.Tracker) (*shop, erro
 	return s, nil
 }
 
+// seen are the options of a pool that the diagnosis may ask the server about, if
+// there is one. A query for each connection tells its number there.
+func seen(driver string, t *tracker.Tracker, name string) []driverwrap.Option {
+	opts := []driverwrap.Option{driverwrap.WithTracker(t), driverwrap.WithName(name)}
+	if driver == "mysql" {
+		opts = append(opts, serverview.Enable(serverview.AskID()))
+	}
+	return opts
+}
+
 // close gives back what the shop holds on purpose. What its bugs lost stays
 // lost: closing a DB closes its idle connections only.
 func (s *shop) close() error {
@@ -89,7 +100,11 @@ func (s *shop) routes() {
 			s.handle(i.pattern, bound(s, i.handler))
 		}
 	}
-	httpdebug.Register(s.mux, httpdebug.WithTracker(s.tracker), httpdebug.Allow(visitor), httpdebug.WithSelfTest(s.testItself))
+	opts := []httpdebug.Option{httpdebug.WithTracker(s.tracker), httpdebug.Allow(visitor), httpdebug.WithSelfTest(s.testItself)}
+	if s.driver == "mysql" {
+		opts = append(opts, httpdebug.WithServerView(serverview.ForReports()))
+	}
+	httpdebug.Register(s.mux, opts...)
 }
 
 // visitor lets whoever sits at this machine see everything: the database has

@@ -176,15 +176,12 @@ const maxSessions = 5
 func (x *Diagnosis) addHolder(t *table, pool string, h DiagnosedLine) {
 	var openers, sessions []string
 	for _, o := range h.Openers {
-		openers = append(openers, o.words(len(h.Openers) > 1))
+		openers = append(openers, o.words(len(h.Openers) > 1, h.Site))
 	}
 	if x.ServerView != nil {
-		held := x.ServerView.held(pool, h.ID)
-		for _, s := range held[:min(len(held), maxSessions)] {
-			sessions = append(sessions, s.brief())
-		}
-		if n := len(held) - maxSessions; n > 0 {
-			sessions = append(sessions, fmt.Sprintf("and %d more", n))
+		sessions = briefs(x.ServerView.held(pool, h.ID))
+		if n := len(sessions) - maxSessions; n > 0 {
+			sessions = append(sessions[:maxSessions], fmt.Sprintf("and %d more", n))
 		}
 	}
 	at := func(list []string, i int) string {

@@ -46,19 +46,24 @@ func (h Holder) Note() string {
 // Now says what the openers do, a line for each that do the same.
 func (h Holder) Now() (out []string) {
 	for _, o := range h.Openers {
-		out = append(out, o.words(len(h.Openers) > 1))
+		out = append(out, o.words(len(h.Openers) > 1, h.Site))
 	}
 	return out
 }
 
-// words says what the goroutines do; counted, how many if it is one.
-func (o Opener) words(counted bool) string {
+// words says what the goroutines do that opened handles at the site; counted, how
+// many if it is one. Those that are in no function of the application are no
+// longer in that one.
+func (o Opener) words(counted bool, site Frame) string {
 	said := o.Doing()
 	if counted || o.Count > 1 {
 		said = fmt.Sprintf("%d × %s", o.Count, said)
 	}
-	if at := o.At.Short(); at != "" {
+	switch at := o.At.Short(); {
+	case at != "":
 		said += " at " + at
+	case o.State != "exited" && o.State != "unknown":
+		said += ", has returned from " + site.ShortFunction()
 	}
 	return said
 }

@@ -85,3 +85,17 @@ func TestServerVerdict(t *testing.T) {
 		}
 	}
 }
+
+// Sessions of which there is nothing to say share a line.
+func TestDoctorSharesLines(t *testing.T) {
+	v := reporttest.ServerView()
+	s := &v.Servers[0].Sessions[1]
+	s.State, s.BlockedBy, s.Roots, s.Blocks, s.InStateSeconds = "idle", nil, nil, nil, 5
+	again := *s
+	again.ID, again.InStateSeconds = 3030, 7
+	v.Servers[0].Sessions = append(v.Servers[0].Sessions, again)
+	said := doctor(t, build(reporttest.Snapshot()).WithDiagnosis(reporttest.Diagnosis()).WithServerView(v))
+	if want := "3027, 3030: idle, the longest for 7s\n"; !strings.Contains(said, want) {
+		t.Errorf("no %q in\n%s", want, said)
+	}
+}

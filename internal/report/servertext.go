@@ -205,6 +205,37 @@ func (s Session) waits() string {
 	return out
 }
 
+// briefs are what a table says of sessions, a line each; those about which there
+// is nothing but that they are in the same state share one.
+func briefs(sessions []Session) (out []string) {
+	plain := make(map[string][]Session)
+	var states []string
+	for _, s := range sessions {
+		if len(s.Blocks)+len(s.BlockedBy) > 0 {
+			out = append(out, s.brief())
+			continue
+		}
+		if plain[s.State] == nil {
+			states = append(states, s.State)
+		}
+		plain[s.State] = append(plain[s.State], s)
+	}
+	for _, state := range states {
+		all := plain[state]
+		if len(all) == 1 {
+			out = append(out, all[0].brief())
+			continue
+		}
+		var numbers []uint64
+		longest := 0.0
+		for _, s := range all {
+			numbers, longest = append(numbers, s.ID), max(longest, s.InStateSeconds)
+		}
+		out = append(out, fmt.Sprintf("%s: %s, the longest for %s", ids(numbers), state, words.Duration(Seconds(longest))))
+	}
+	return out
+}
+
 // brief is what a table says of the session.
 func (s Session) brief() string {
 	out := fmt.Sprintf("%d: %s", s.ID, s.State)

@@ -32,6 +32,7 @@ func Diagnosis() tracker.Diagnosis {
 				Holders: []tracker.Holder{{Handles: openHandles()[2], Openers: []tracker.Opener{
 					{Goroutine: 12, Count: 2, State: "IO wait", At: export, Stack: stack("(*Rows).Next", 3000, export)},
 					{Goroutine: 13, Count: 1, State: "exited"},
+					{Goroutine: 14, Count: 1, State: "IO wait"},
 				}}},
 				Waiters: []tracker.Waiter{},
 			},
