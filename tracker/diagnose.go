@@ -85,9 +85,11 @@ func takeDump() (d *goroutines.Dump, fresh bool) { return goroutines.Take(), tru
 func (t *Tracker) diagnose(take func() (*goroutines.Dump, bool)) (out Diagnosis, seen []suspect, looked bool) {
 	cfg := t.cfg.Load()
 	pools := t.reg.Pools()
+	asked := time.Now()
 	before := holdings(cfg, pools)
 	dump, fresh := take()
 	w := newWorld(cfg, dump, pools)
+	w.age = max(0, asked.Sub(dump.TakenAt))
 	out = Diagnosis{TakenAt: dump.TakenAt, Goroutines: dump.Total, Missing: dump.Total - len(dump.Goroutines)}
 	for _, p := range pools {
 		if d := w.pool(p, before[p]); len(d.Holders)+len(d.Waiters) > 0 {
@@ -152,6 +154,9 @@ func (w *world) pool(p *record.Pool, h holding) PoolDiagnosis {
 func (w *world) openers(views []*record.View) (out []Opener) {
 	for _, v := range views {
 		o := w.opener(v.Goroutine)
+		if v.Age < w.age { // the goroutine may be younger than the dump
+			o = Opener{Goroutine: v.Goroutine, State: "unknown"}
+		}
 		i := slices.IndexFunc(out, func(known Opener) bool {
 			return known.State == o.State && known.At == o.At && known.WaitsFor == o.WaitsFor
 		})

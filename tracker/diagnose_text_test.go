@@ -53,7 +53,7 @@ func TestDiagnoseText(t *testing.T) {
 	tr, dump := holdingAll(t)
 	for name, text := range foreseen {
 		t.Run(name, func(t *testing.T) {
-			d := tr.DiagnoseDump(dump(text))
+			d := tr.DiagnoseDump(dump(text), 0)
 			if want := name != "another"; len(d.Deadlocks) == 1 != want || d.Missing > 0 || d.Pools[0].Waiting != 1 {
 				t.Errorf("%+v", d)
 			}
@@ -74,7 +74,7 @@ func TestDiagnoseFallsBack(t *testing.T) {
 		"the function has no name": strings.ReplaceAll(foreseen["waits"], "database/sql.(*DB).conn", "database/sql.(*DB).take"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := tr.DiagnoseDump(dump(text))
+			d := tr.DiagnoseDump(dump(text), 0)
 			if len(d.Deadlocks) > 0 || len(d.Pools) != 1 {
 				t.Fatalf("%+v", d)
 			}
@@ -93,6 +93,26 @@ func TestDiagnoseFallsBack(t *testing.T) {
 	}
 }
 
+// TestDiagnoseOldDump: of a goroutine that may be younger than the dump it isn't
+// said that it has exited.
+func TestDiagnoseOldDump(t *testing.T) {
+	tr, dump := holdingAll(t)
+	for _, tt := range []struct {
+		old  time.Duration
+		text string
+		want string
+	}{
+		{0, "goroutine 900002 [running]:\n", "exited"},
+		{time.Hour, "goroutine 900002 [running]:\n", "unknown"},
+		{0, foreseen["waits"], "select"},
+		{time.Hour, foreseen["waits"], "unknown"},
+	} {
+		if o := tr.DiagnoseDump(dump(tt.text), tt.old).Pools[0].Holders[0].Openers; len(o) != 1 || o[0].State != tt.want {
+			t.Errorf("%v ago: %+v, want %s", tt.old, o, tt.want)
+		}
+	}
+}
+
 // TestReturnedAdvice: a goroutine that serves connections has left what it opened
 // when it waits for the next request.
 func TestReturnedAdvice(t *testing.T) {
@@ -101,7 +121,7 @@ func TestReturnedAdvice(t *testing.T) {
 	waiter := "\ngoroutine 900002 [select]:\n" + inConn
 	tr, dump := holdingAll(t)
 	advice := func(stack string) []string {
-		return tr.DiagnoseDump(dump("goroutine %me [IO wait]:\n" + stack + waiter)).Pools[0].Advice
+		return tr.DiagnoseDump(dump("goroutine %me [IO wait]:\n"+stack+waiter), 0).Pools[0].Advice
 	}
 	eventually(t, "the opener has returned", func() bool { return len(advice(serve)) > 0 })
 	if got := advice(serve); !contains(got[0], "see whether the transaction of diagnose_text_test.go:", "who opened it has gone on without it") {
@@ -120,7 +140,7 @@ func FuzzDiagnose(f *testing.F) {
 	tr, dump := holdingAll(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		text = dump(text)
-		d := tr.DiagnoseDump(text)
+		d := tr.DiagnoseDump(text, 0)
 		waits := strings.Contains(text, "database/sql.(*DB).conn(")
 		for _, l := range d.Deadlocks {
 			if !waits || d.Missing > 0 || len(l.Members) == 0 || l.Reason == "" || l.Advice == "" {

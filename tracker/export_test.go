@@ -25,9 +25,14 @@ func (t *Tracker) DiagnoseNow() Diagnosis {
 	return d
 }
 
-// DiagnoseDump is DiagnoseNow for a dump as the runtime would have written it.
-func (t *Tracker) DiagnoseDump(text string) Diagnosis {
-	d, seen, _ := t.diagnose(func() (*goroutines.Dump, bool) { return goroutines.Parse(text), true })
+// DiagnoseDump is DiagnoseNow for a dump as the runtime would have written it so
+// long ago.
+func (t *Tracker) DiagnoseDump(text string, old time.Duration) Diagnosis {
+	d, seen, _ := t.diagnose(func() (*goroutines.Dump, bool) {
+		dump := goroutines.Parse(text)
+		dump.TakenAt = time.Now().Add(-old)
+		return dump, true
+	})
 	for _, s := range seen {
 		d.Deadlocks = append(d.Deadlocks, s.Deadlock)
 	}

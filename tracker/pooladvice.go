@@ -50,8 +50,9 @@ func poolAdvice(p *record.Pool, d PoolDiagnosis, h holding) (out []string) {
 }
 
 // leftFor is for how long nobody may have used what a goroutine has left open
-// that is gone, before that is told.
-const leftFor = time.Second
+// that is gone, before that is told. Sweeps see it up to half a second late, and a
+// pool may be exhausted after one.
+const leftFor = time.Second / 2
 
 // leftAdvice is about handles that nobody seems to give back.
 func leftAdvice(h Holder, waiting bool) string {

@@ -3,6 +3,7 @@ package tracker
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/goroutines"
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -12,6 +13,7 @@ import (
 type world struct {
 	cfg     *config
 	dump    *goroutines.Dump
+	age     time.Duration // of the dump, if it is an old one
 	byDB    map[uintptr]*record.Pool
 	drivers []string // what the packages of drivers begin with
 	waiters map[*record.Pool][]*goroutines.Goroutine

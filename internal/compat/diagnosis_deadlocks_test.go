@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,6 +123,37 @@ func (a *app) withCache(s *statements, query string, met *sync.WaitGroup) error 
 	return err
 }
 
+// itemIDs reads items as they are asked for.
+func (a *app) itemIDs(db *sql.DB) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		rows, err := db.QueryContext(a.ctx, readItems) // place: jam, rows of an iterator
+		if err != nil {
+			yield(0, err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int
+			err := rows.Scan(&id)
+			if !yield(id, err) { // place: jam, yields
+				return
+			}
+		}
+	}
+}
+
+// beside asks for a connection between two values of an iterator.
+func (a *app) beside(db *sql.DB, met *sync.WaitGroup) error {
+	next, stop := iter.Pull2(a.itemIDs(db))
+	defer stop()
+	if _, err, _ := next(); err != nil {
+		return err
+	}
+	meet(met)
+	var n int
+	return db.QueryRowContext(a.ctx, "SELECT COUNT(*) FROM item").Scan(&n) // place: jam, beside the iterator
+}
+
 // meet waits until all have met, or doesn't where nobody has to.
 func meet(met *sync.WaitGroup) {
 	if met != nil {
@@ -143,6 +175,9 @@ var jams = []jam{
 	{"a group, with a transaction in a Conn open", []int{1}, func(a *app, dbs []*sql.DB, met *sync.WaitGroup) {
 		a.jammed(func() error { return a.fanOut(dbs[0], met) })
 	}, []string{"conn of shop: jam, Conn; jam, waits for the group; jam, task of the group"}, []int{2}},
+	{"a query between two values of an iterator", []int{1}, func(a *app, dbs []*sql.DB, met *sync.WaitGroup) {
+		a.jammed(func() error { return a.beside(dbs[0], met) })
+	}, []string{"rows of shop: jam, rows of an iterator; jam, yields; jam, beside the iterator"}, []int{2}},
 	{"a cache of statements", []int{2}, func(a *app, dbs []*sql.DB, met *sync.WaitGroup) {
 		s := &statements{db: dbs[0], known: make(map[string]*sql.Stmt)}
 		for i := range 2 {

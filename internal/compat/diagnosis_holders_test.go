@@ -97,7 +97,7 @@ func TestHolders(t *testing.T) {
 					t.Errorf("told that %q", x.Growth)
 				}
 				if left := "see whether the transaction of diagnosis_holders_test.go:"; (h.do == nil) != (len(x.Advice) == 1 && strings.HasPrefix(x.Advice[0], left)) {
-					t.Errorf("advice %q", x.Advice)
+					t.Errorf("advice %q, of %+v", x.Advice, x.Holders[0].Openers)
 				}
 			})
 		})

@@ -117,7 +117,11 @@ func TestDoctorBlockade(t *testing.T) {
 		a.view(c, opts...)
 		block := newBlockade(a)
 		eventually(t, "the transaction is overdue", func() bool { return len(a.tracker.Snapshot().Findings) > 0 })
-		said := a.doctor()
+		var said string
+		eventually(t, "it isn't too early to look at the goroutines", func() bool {
+			said = a.doctor()
+			return !strings.Contains(said, "unknown")
+		})
 		t.Logf("\n%s", said)
 		wantGolden(t, "doctor_"+b.server+".txt", block.masked(said))
 		kill := regexp.MustCompile(`(?m)To end it: (.*)$`).FindStringSubmatch(said)
