@@ -40,7 +40,8 @@
 //	          chan receive at export.go:88; …"
 //	waiters   how many goroutines wait where, the most first; absent if it
 //	          isn't known
-//	deadlock  which of them wait for each other; absent if none do
+//	deadlock  which of them wait for each other, behind "suspected: " if there
+//	          is a doubt; absent if none do
 //	reason    what is known, in words
 //	advice    what to do; absent if it isn't known
 //

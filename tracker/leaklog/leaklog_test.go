@@ -124,6 +124,23 @@ func TestSessionMessages(t *testing.T) {
 	}
 }
 
+// TestDeadlock: a deadlock is told in a line, a suspected one as such.
+func TestDeadlock(t *testing.T) {
+	for doubt, want := range map[string]string{
+		"":                   "goroutine 7 holds tx of store.go:42, waits at store.go:43",
+		"somebody may go on": "suspected: goroutine 7 holds tx of store.go:42, waits at store.go:43",
+	} {
+		x := &tracker.Exhaustion{Deadlocks: []tracker.Deadlock{{Doubt: doubt, Members: []tracker.DeadlockMember{{
+			Goroutine: 7, Kind: tracker.KindTx, Holds: tracker.Frame{File: "/src/store.go", Line: 42}, Waits: tracker.Frame{File: "/src/store.go", Line: 43},
+		}}}}}
+		var b bytes.Buffer
+		leaklog.Zerolog(zerolog.New(&b)).Observe(tracker.Event{Kind: tracker.EventExhausted, Exhausted: x})
+		if got := lines(t, &b)[0]["deadlock"]; got != want {
+			t.Errorf("%v, want %q", got, want)
+		}
+	}
+}
+
 // TestScopeAndLabels: whose a handle is has keys of its own.
 func TestScopeAndLabels(t *testing.T) {
 	e := tracker.Event{Kind: tracker.EventScopeEnd, Finding: tracker.Finding{
