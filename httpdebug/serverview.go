@@ -18,9 +18,9 @@ type ServerView interface {
 // connection that is held, the server's number of it, whether it sits in a
 // transaction, whom it blocks, and the statement that ends it. v is asked when a
 // visitor asks for a diagnosis, at no other time, at most once a second and by
-// one visitor at a time, and is given 5 seconds. The statements that it tells
-// are for visitors who may see what is sensitive; see [Allow]. A nil v asks
-// nobody, which is the default.
+// one visitor at a time, and is given 5 seconds; it connects to each server for
+// that. The statements that it tells are for visitors who may see what is
+// sensitive; see [Allow]. A nil v asks nobody, which is the default.
 func WithServerView(v ServerView) Option {
 	return func(h *handler) {
 		h.servers = nil
