@@ -203,8 +203,22 @@ func (w *world) site(g *goroutines.Goroutine) Frame {
 func (w *world) innermost(g *goroutines.Goroutine) int {
 	return slices.IndexFunc(g.Frames, func(f goroutines.Frame) bool {
 		pkg := f.Package()
-		return !standard(pkg, f.File) && !w.cfg.libraries.Contains(pkg)
+		return !standard(pkg, f.File) && !w.cfg.libraries.Contains(pkg) && !ours(pkg)
 	})
+}
+
+// ours reports whether the package is one of this module's that have goroutines
+// of their own, or are called by the application.
+func ours(pkg string) bool {
+	rest, ok := strings.CutPrefix(pkg, "github.com/dbleaks-go/dbleaks/")
+	if !ok {
+		return false
+	}
+	switch rest {
+	case "driverwrap", "driverwrap/serverview", "httpdebug", "tracker", "internal/goroutines", "internal/reach", "internal/record":
+		return true
+	}
+	return false
 }
 
 // standardRoot is where the standard library's files were, with a slash behind;

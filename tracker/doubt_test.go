@@ -35,6 +35,8 @@ func TestMayHave(t *testing.T) {
 		{"a worker that waits for ever", "select (no cases)", work + byApp, false},
 		{"a worker that was proven to", "chan receive (leaked)", work + byApp, false},
 		{"a connection on which no request is", "IO wait", read + byHTTP, false},
+		{"dbleaks, which looks for a proof", "chan receive", "github.com/dbleaks-go/dbleaks/internal/reach.await(0xc1)\n\t/src/dbleaks/reach.go:12 +0x1d" + byApp, false},
+		{"the page of dbleaks", "select", "github.com/dbleaks-go/dbleaks/httpdebug.(*handler).diagnose(0xc1)\n\t/src/dbleaks/formats.go:12 +0x1d" + byHTTP, false},
 		{"a server that waits for connections", "IO wait", accept, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
