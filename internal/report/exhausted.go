@@ -128,6 +128,9 @@ func writeExhausted(b *bytes.Buffer, d Document) {
 				field(b, label, "    "+m.Words())
 			}
 		}
+		if at := p.Exhausted.AskedAt; !at.IsZero() {
+			field(b, "as of", at.Format(timeLayout)+", of what goroutines do")
+		}
 		label = "do"
 		for _, a := range p.Exhausted.Advice {
 			field(b, label, a)
