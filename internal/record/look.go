@@ -103,6 +103,7 @@ type looker struct {
 	calls    uint64
 	active   bool // used since the last sweep
 	activeAt time.Duration
+	slot     *Handle // the statement in the slot, if it is open
 }
 
 // maxAged bounds the weak pointers that a sweep by timer makes, as each may take
@@ -173,8 +174,8 @@ func (l *looker) look(c *Conn) {
 	for _, h := range c.stmts {
 		l.stmt(h, root)
 	}
-	if s := c.slot.Load(); s != nil && s.state.load() == slotOpen {
-		l.stmt(&s.h, root)
+	if l.slot != nil {
+		l.stmt(l.slot, root)
 	}
 	l.sessions()
 }
@@ -197,13 +198,21 @@ func (l *looker) readActivity() {
 	if l.state != acquiring {
 		l.activeAt = min(l.now, c.activeAt+l.paused)
 	}
+	slot, state := c.slot.Load(), uint64(slotFree)
+	if slot != nil {
+		state = slot.state.load() // once: what ends from now on is seen, and told of next time
+	}
+	l.slot = nil
+	if state == slotOpen {
+		l.slot = &slot.h
+	}
 	if !l.sweep {
 		return
 	}
 	c.settleLocked(0)
 	c.flushEndsLocked()
-	if s := c.slot.Load(); s != nil {
-		s.sweepLocked(l.state == 0)
+	if slot != nil {
+		slot.sweepLocked(state, l.state == 0)
 	}
 	c.seenCalls = l.calls
 	switch {

@@ -87,13 +87,16 @@ func (s *stmtSlot) acquired() {
 	s.state.count(slotFree)
 }
 
-// sweepLocked counts what has ended. idle tells that the connection is in the
-// pool, so that nobody acquires it meanwhile.
-func (s *stmtSlot) sweepLocked(idle bool) {
-	if s.state.load() == slotEnded && idle {
+// sweepLocked tells and counts what has ended, as state says. idle says that the
+// connection is in the pool, so that nobody acquires it meanwhile: else the end is
+// only told, as a statement that is neither seen nor told of seems to be gone.
+func (s *stmtSlot) sweepLocked(state uint64, idle bool) {
+	if state == slotEnded {
 		s.tellLocked()
-		s.h.Stack.Ended.Add(1)
-		s.state.count(slotFree)
+		if idle {
+			s.h.Stack.Ended.Add(1)
+			s.state.count(slotFree)
+		}
 	}
 	s.flushLocked()
 }
