@@ -37,7 +37,7 @@ const (
 
 // takeSlot records a statement in the slot, if that can be.
 func (c *Conn) takeSlot(a *Anchor, query string) bool {
-	if c.acq.terms != nil || !c.shares() || !c.acq.Stack.Origin.OpensStmt() {
+	if !c.shares() || c.acq.terms != nil || !c.acq.Stack.Origin.OpensStmt() {
 		return false
 	}
 	s := c.slot.Load()
@@ -65,8 +65,10 @@ func (c *Conn) closeSlot(h *Handle) bool {
 	}
 	if s.reported.Load() {
 		h.endedAt = c.pool.now()
+		s.state.exchange(slotEnded) // before arm looks whether there will be a sweep
+	} else {
+		s.state.count(slotEnded)
 	}
-	s.state.count(slotEnded)
 	c.pool.arm() // to be counted if nobody uses the connection
 	return true
 }
