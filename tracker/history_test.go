@@ -130,6 +130,31 @@ func TestGone(t *testing.T) {
 	})
 }
 
+// TestManyGivenBackAtOnce: more than are told one by one are not gone.
+func TestManyGivenBackAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const n = 1500
+		w := watch(t)
+		var open []*sql.Rows
+		for range n {
+			open = append(open, must[*sql.Rows](t)(w.Query("rows 9")))
+		}
+		pass(time.Minute)
+		for _, rows := range open {
+			rows.Close()
+		}
+		pass(10 * time.Second)
+		s := w.tracker.Snapshot()
+		if e := s.Ended; len(e) != 1 || e[0].Count != n || e[0].Gone != 0 || e[0].Held < time.Minute {
+			t.Errorf("ended %+v", e)
+		}
+		if s.Totals.Recovered != n {
+			t.Errorf("%d recovered, want %d", s.Totals.Recovered, n)
+		}
+		w.done(t)
+	})
+}
+
 func TestOverheadIsTold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := watch(t)

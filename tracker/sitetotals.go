@@ -40,10 +40,10 @@ func (s *siteTotals) add(c *config, key record.Key, v *record.View, n Totals) {
 	s.list[i].add(n)
 }
 
-// recovered counts a reported handle that was given back.
-func (s *siteTotals) recovered(key record.Key) {
+// recovered counts reported handles that were given back.
+func (s *siteTotals) recovered(key record.Key, n int) {
 	if i, ok := s.index[key]; ok {
-		s.list[i].Recovered++
+		s.list[i].Recovered += uint64(n)
 	}
 }
 

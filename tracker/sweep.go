@@ -52,7 +52,7 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	}
 	crowded, calming := t.crowded(cfg, p, counts, now)
 	refused := t.refused(cfg, p, now)
-	over, more := p.TakeEnded()
+	over := p.TakeEnded()
 	stmts := cfg.growthGroups(p, views)
 	reported := make(map[record.Key]bool)
 	var due []record.View
@@ -67,7 +67,6 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.totals.Recovered += uint64(more)
 	merge(alarms, t.growth.count(p, stmts))
 	again = t.note(cfg, alarms)
 	events = t.merge(cfg, p, alarms, reported, over, now)
@@ -159,10 +158,10 @@ func (t *Tracker) merge(cfg *config, p *record.Pool, groups map[record.Key]*grou
 	var events []Event
 	emit := func(k EventKind, a *active) { events = append(events, a.event(k, now)) }
 	for _, e := range over {
-		t.totals.Recovered++
-		t.sites.recovered(e.Key)
+		t.totals.Recovered += uint64(e.Count)
+		t.sites.recovered(e.Key, e.Count)
 		if a := t.active[e.Key]; a != nil {
-			a.recovered++
+			a.recovered += e.Count
 			a.held = max(a.held, e.Held)
 			a.endedAt = now
 		}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,8 +11,8 @@ import (
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
 
-// maxEnded bounds the reported handles that were given back and that no sweep
-// has fetched yet.
+// maxEnded bounds the reported handles that were given back, and that no sweep
+// has fetched yet, of which each is kept: of more, there is one number a finding.
 const maxEnded = 1024
 
 // Pool is what one *sql.DB manages.
@@ -67,14 +68,16 @@ type Pool struct {
 
 	endMu sync.Mutex // guards the rest
 	ended []Ended
-	more  int // ended, but not in ended
+	more  map[Key]Ended // what ended has no room for
 }
 
-// Ended is a handle that had been reported and was given back.
+// Ended is a handle that had been reported and was given back, or several of one
+// finding.
 type Ended struct {
-	Key  Key
-	Held time.Duration
-	At   time.Duration // on the pool's clock
+	Key   Key
+	Count int
+	Held  time.Duration // the longest
+	At    time.Duration // on the pool's clock
 }
 
 // OpenPool records a *sql.DB. It returns nil if recording is off; the methods
@@ -195,22 +198,28 @@ func (p *Pool) removeLocked(c *Conn) {
 }
 
 func (p *Pool) noteEnded(e Ended) {
+	e.Count = 1
 	p.endMu.Lock()
 	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, e)
 	} else {
-		p.more++
+		if p.more == nil {
+			p.more = make(map[Key]Ended)
+		}
+		of := p.more[e.Key]
+		e.Count, e.Held = of.Count+1, max(of.Held, e.Held)
+		p.more[e.Key] = e
 	}
 	p.endMu.Unlock()
 	p.arm()
 }
 
 // TakeEnded returns the reported handles that were given back since it was
-// last called, and how many more there were than it has room for.
-func (p *Pool) TakeEnded() (ended []Ended, more int) {
+// last called: the first ones one by one, if there are many.
+func (p *Pool) TakeEnded() []Ended {
 	p.endMu.Lock()
 	defer p.endMu.Unlock()
-	ended, more = p.ended, p.more
-	p.ended, p.more = nil, 0
-	return ended, more
+	ended := slices.AppendSeq(p.ended, maps.Values(p.more))
+	p.ended, p.more = nil, nil
+	return ended
 }

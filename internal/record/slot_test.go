@@ -62,7 +62,7 @@ func (c *prepared) wantEnds(closed uint64, told int) {
 	if n := c.stack.Ended.Load(); n != closed {
 		c.t.Errorf("%d ends were counted, want %d", n, closed)
 	}
-	if ended, _ := c.pool.TakeEnded(); len(ended) != told {
+	if ended := c.pool.TakeEnded(); len(ended) != told {
 		c.t.Errorf("%d ends were told, want %d", len(ended), told)
 	}
 	if c.slotHasWork() {
@@ -192,7 +192,7 @@ func TestSlotTellsWhen(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			c.sweep()
-			if ended, _ := c.pool.TakeEnded(); len(ended) != 1 || ended[0].Held != held {
+			if ended := c.pool.TakeEnded(); len(ended) != 1 || ended[0].Held != held {
 				t.Errorf("told %+v, want one that was held for %v", ended, held)
 			}
 		}
@@ -201,7 +201,7 @@ func TestSlotTellsWhen(t *testing.T) {
 		c.reportLate(a)
 		time.Sleep(time.Second)
 		c.sweep()
-		if ended, _ := c.pool.TakeEnded(); len(ended) != 1 || ended[0].Held != 2*time.Second {
+		if ended := c.pool.TakeEnded(); len(ended) != 1 || ended[0].Held != 2*time.Second {
 			t.Errorf("told %+v, want one that was held for two seconds, as far as is known", ended)
 		}
 	})

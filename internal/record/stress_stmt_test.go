@@ -79,8 +79,7 @@ func (s *sweeper) sweep() {
 	for i := range views {
 		seen[views[i].Reported] = true
 	}
-	ended, _ := s.pool.TakeEnded()
-	for _, e := range ended {
+	for _, e := range s.pool.TakeEnded() {
 		if !s.open[e.Key] {
 			s.t.Errorf("the end of %s was told, which isn't open", e.Key)
 		}

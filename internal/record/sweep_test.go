@@ -52,7 +52,7 @@ func TestLastSweepLeavesNothing(t *testing.T) {
 			meanwhile := func() {}
 			p := NewRegistry(func(p *Pool) bool {
 				p.Look(Policy{}, true)
-				ended, _ := p.TakeEnded()
+				ended := p.TakeEnded()
 				told += len(ended)
 				meanwhile()
 				return false
