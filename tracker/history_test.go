@@ -130,6 +130,32 @@ func TestGone(t *testing.T) {
 	})
 }
 
+// TestGoneOfAScope: what a scope left open counts like what a sweep reported.
+func TestGoneOfAScope(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := watch(t)
+		w.Ping()
+		ctx, end := w.tracker.Scope(ctx, "job")
+		var open []*sql.Stmt
+		for range 3 {
+			open = append(open, must[*sql.Stmt](t)(w.PrepareContext(ctx, "update")))
+		}
+		end()
+		pass(10 * time.Second)
+		w.events.expect(t, "scope_end stmt×3")
+		open[0].Close()
+		pass(10 * time.Second)
+		w.SetMaxIdleConns(-1) // closes the connection
+		pass(2 * time.Minute)
+		e := w.tracker.Snapshot().Ended
+		if len(e) != 1 || e[0].Count != 1 || e[0].Gone != 2 {
+			t.Errorf("ended %+v", e)
+		}
+		keep(t, open)
+		w.Close()
+	})
+}
+
 // TestManyGivenBackAtOnce: more than are told one by one are not gone.
 func TestManyGivenBackAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -99,14 +99,19 @@ func (t *Tracker) endScope(s *record.Scope, cancel func()) {
 
 // strays are the handles that the scope holds. Others may be about to end.
 func (c *config) strays(s *record.Scope) (held []record.View, ending bool) {
+	known := make(map[record.ID]bool)
 	for _, v := range s.Left(c.policy) {
 		switch {
+		case known[v.ID]:
 		case v.Lost:
 			held = append(held, v)
 		case v.LongLived != "", v.Call():
 		case v.Kind == record.KindStmt:
 			if alike := c.alike(&v); len(alike) > 1 {
 				held = append(held, alike...)
+				for _, other := range alike {
+					known[other.ID] = true
+				}
 			}
 		case v.Ending():
 			ending = true
@@ -190,7 +195,7 @@ func (t *Tracker) blame(cfg *config, marked []stray) {
 
 func (t *Tracker) judge(cfg *config, marked []stray) []Event {
 	var guilty []record.View
-	live := make(map[record.ID]bool)
+	left := make(map[record.ID]leftOpen)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range marked {
@@ -199,15 +204,14 @@ func (t *Tracker) judge(cfg *config, marked []stray) []Event {
 			s.Unreport(s.before)
 			continue
 		}
-		live[s.ID] = s.Leave()
+		left[s.ID] = leftOpen{before: s.before, live: s.Leave()}
 		s.Left, s.Overdue = true, true
-		t.count(cfg, cfg.keyOf(&s.View), &s.View, s.before)
 		guilty = append(guilty, s.View)
 		if g := s.Guard(); g != nil && len(t.strays[g]) < maxStrays {
 			t.strays[g] = append(t.strays[g], s.View)
 		}
 	}
-	events := t.leave(cfg, cfg.groupViews(guilty), live)
+	events := t.leave(cfg, cfg.groupViews(guilty), left)
 	for i := range marked {
 		// Followed for those that were released.
 		if key := cfg.keyOf(&marked[i].View); t.active[key] != nil && t.active[key].untold {
@@ -217,21 +221,30 @@ func (t *Tracker) judge(cfg *config, marked []stray) []Event {
 	return events
 }
 
-// leave brings the findings up to date with what a scope left open, some of
-// which is live, and returns what observers are to be told.
-func (t *Tracker) leave(cfg *config, groups map[record.Key]*group, live map[record.ID]bool) []Event {
+// leftOpen is what is known of a handle that a scope left open: how it had been
+// reported, and whether it is still open.
+type leftOpen struct {
+	before record.Told
+	live   bool
+}
+
+// leave brings the findings up to date with what a scope left open, and returns
+// what observers are to be told.
+func (t *Tracker) leave(cfg *config, groups map[record.Key]*group, left map[record.ID]leftOpen) []Event {
 	var events []Event
 	now := time.Now()
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
 		g, a := groups[key], t.follow(key, now)
-		if a == nil {
-			continue
-		}
 		for _, v := range g.views {
-			if live[v.ID] {
+			t.count(cfg, g, v, left[v.ID].before)
+			if a != nil && left[v.ID].live {
 				a.live[v.Pool]++
 			}
 		}
+		if a == nil {
+			continue
+		}
+		a.total += g.fresh
 		a.finding = cfg.finding(g)
 		switch {
 		case g.lost > 0 && !a.leakedSaid:

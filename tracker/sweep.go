@@ -117,12 +117,7 @@ func (t *Tracker) note(cfg *config, groups map[record.Key]*group) (ended bool) {
 				continue
 			}
 			open++
-			if t.count(cfg, key, v, before) {
-				g.fresh++
-			} else if old := t.active[v.Reported]; old != nil && v.Reported != key {
-				old.moved++
-				g.fresh++
-			}
+			t.count(cfg, g, v, before)
 		}
 		ended = ended || open < len(g.views)
 		if open == 0 && t.active[key] == nil {
@@ -132,22 +127,26 @@ func (t *Tracker) note(cfg *config, groups map[record.Key]*group) (ended bool) {
 	return ended
 }
 
-// count counts a handle that is reported, unless it was before.
-func (t *Tracker) count(cfg *config, key record.Key, v *record.View, before record.Told) (fresh bool) {
+// count counts a handle that is reported as one of g, unless it was before.
+func (t *Tracker) count(cfg *config, g *group, v *record.View, before record.Told) {
 	var n Totals
-	fresh = before == record.ToldNothing
-	if fresh {
+	old := t.active[v.Reported]
+	switch {
+	case before == record.ToldNothing:
+		g.fresh++
 		n.Reported = 1
 		if !v.Lost {
 			n.Overdue = 1
 		}
+	case old != nil && v.Reported != g.key:
+		g.fresh++
+		old.moved++
 	}
 	if before < record.ToldLost && v.Lost {
 		n.Leaked = 1
 	}
 	t.totals.add(n)
-	t.sites.add(cfg, key, v, n)
-	return fresh
+	t.sites.add(cfg, g.key, v, n)
 }
 
 // merge brings the findings up to date with what the sweep of p (nil: of the
