@@ -2,7 +2,6 @@ package httpdebug
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -44,9 +43,10 @@ type selfTest struct {
 
 // selfTested is a self-test that has ended.
 type selfTested struct {
-	At   time.Time
-	Took time.Duration
-	Err  error
+	At     time.Time
+	Took   time.Duration
+	Failed bool
+	Error  string // what the error says, which itself may refer to anything
 }
 
 // begin says how long to wait before the next one, or begins it.
@@ -77,7 +77,7 @@ func (s *selfTest) end(result *selfTested) {
 func (s *selfTest) words(d report.Document, sensitive bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last != nil && s.last.Err != nil && (d.SelfTest == nil || s.last.At.After(d.SelfTest.At)) {
+	if s.last != nil && s.last.Failed && (d.SelfTest == nil || s.last.At.After(d.SelfTest.At)) {
 		return s.last.words(sensitive) + ", " + words.Duration(d.GeneratedAt.Sub(s.last.At)) + " ago"
 	}
 	if d.SelfTest != nil {
@@ -107,7 +107,7 @@ func (h *handler) serveSelfTest(v *visit) error {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), selfTestTimeout) // whether the visitor waits or not
 	defer cancel()
-	result.Err = guarded(v.r, func() error { return h.selfTest.run(ctx) })
+	result.Error, result.Failed = guarded(v.r, func() error { return h.selfTest.run(ctx) })
 	result.At, result.Took = time.Now(), time.Since(start)
 	v.w.Header().Set("Location", "./#selftest")
 	v.write(http.StatusSeeOther, "text/plain; charset=utf-8", []byte("dbleaks: self-test "+result.words(v.sensitive)+"\n"))
@@ -117,24 +117,25 @@ func (h *handler) serveSelfTest(v *visit) error {
 // words says how it went, to a visitor who may see what is sensitive or not.
 func (r *selfTested) words(sensitive bool) string {
 	switch {
-	case r.Err == nil:
+	case !r.Failed:
 		return "passed in " + words.Duration(r.Took)
 	case sensitive:
-		return "failed: " + report.Clean(r.Err.Error())
+		return "failed: " + report.Clean(r.Error)
 	}
 	return "failed"
 }
 
-var errSelfTestPanicked = errors.New("the function given to httpdebug.WithSelfTest panicked")
-
-// guarded calls a function of the user's. What a panic says goes to the
-// server's log.
-func guarded(r *http.Request, f func() error) (err error) {
+// guarded calls a function of the user's, and says whether it failed and why. What
+// a panic says goes to the server's log.
+func guarded(r *http.Request, f func() error) (text string, failed bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			logf(r, "dbleaks: the function given to httpdebug.WithSelfTest panicked: %v\n%s", p, debug.Stack())
-			err = errSelfTestPanicked
+			text, failed = "the function given to httpdebug.WithSelfTest panicked", true
 		}
 	}()
-	return f()
+	if err := f(); err != nil {
+		return err.Error(), true
+	}
+	return "", false
 }

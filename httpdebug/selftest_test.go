@@ -111,19 +111,33 @@ func TestSelfTestsOneAtATime(t *testing.T) {
 }
 
 func TestSelfTestPanics(t *testing.T) {
-	var logged strings.Builder
-	h := testHandler(untested(), Allow(everything), WithSelfTest(func(context.Context) error { panic("secret") }))
-	r := get("selftest")
-	r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{ErrorLog: log.New(&logged, "", 0)}))
-	w := serve(h, r)
-	wantStatus(t, w, 303)
-	if body := w.Body.String(); !strings.Contains(body, "panicked") || strings.Contains(body, "secret") {
-		t.Errorf("the answer is %q", body)
-	}
-	if !strings.Contains(logged.String(), "panicked: secret") {
-		t.Errorf("the log is %q", logged.String())
+	for name, f := range map[string]func(context.Context) error{
+		"itself":       func(context.Context) error { panic("secret") },
+		"by its error": func(context.Context) error { return secretError{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged strings.Builder
+			h := testHandler(untested(), Allow(everything), WithSelfTest(f))
+			r := get("selftest")
+			r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{ErrorLog: log.New(&logged, "", 0)}))
+			w := serve(h, r)
+			wantStatus(t, w, 303)
+			for _, body := range []string{w.Body.String(), serve(h, get("")).Body.String()} {
+				if !strings.Contains(body, "panicked") || strings.Contains(body, "secret") {
+					t.Errorf("the answer is %q", body)
+				}
+			}
+			if !strings.Contains(logged.String(), "panicked: secret") {
+				t.Errorf("the log is %q", logged.String())
+			}
+		})
 	}
 }
+
+// secretError panics, as does a method of a nil error that looks into it.
+type secretError struct{}
+
+func (secretError) Error() string { panic("secret") }
 
 func TestSelfTestIsRefused(t *testing.T) {
 	called := false
