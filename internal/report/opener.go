@@ -41,10 +41,12 @@ func (o Opener) returned(site Frame) bool {
 	if n := len(o.Stack); n == 0 || n >= maxStack || site.Function == "" {
 		return false
 	}
-	return !slices.ContainsFunc(o.Stack, func(f Frame) bool {
-		function, _, _ := strings.Cut(f.Function, ".gowrap") // of a go statement in it
-		return function == site.Function
-	})
+	whole := func(function string) string {
+		function, _, _ = strings.Cut(function, ".gowrap") // of a go statement in it
+		function, _, _ = strings.Cut(function, "-range")  // the body of a loop over a function
+		return function
+	}
+	return !slices.ContainsFunc(o.Stack, func(f Frame) bool { return whole(f.Function) == whole(site.Function) })
 }
 
 // Doing says in a few words what a single goroutine does.

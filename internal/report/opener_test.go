@@ -62,6 +62,8 @@ func TestOpenerReturned(t *testing.T) {
 	}{
 		{"still there", "main.find", stack("runtime.gopark", "main.find", "main.serve"), false},
 		{"in a go statement of it", "main.find", stack("database/sql.(*DB).Query", "main.find.gowrap1"), false},
+		{"out of a loop over a function in it", "main.find-range1", stack("runtime.gopark", "main.find", "main.serve"), false},
+		{"out of it with the loop", "main.find-range1", stack("runtime.gopark", "main.serve"), true},
 		{"back in its caller", "main.find", stack("runtime.gopark", "main.serve"), true},
 		{"in another of the name's beginning", "main.find", stack("main.findAll"), true},
 		{"exited", "main.find", nil, false},
