@@ -22,8 +22,11 @@ type page struct {
 	Doc    report.Document // fit to print, narrowed by the filter
 	Filter report.Filter   // as the form shows it
 	Pools  []string        // the choices of the form
-	By     string          // what the form keeps of a flame graph, or empty
+	// ManyPools: they are too many to choose from, the visitor types a name.
+	ManyPools bool
+	By        string // what the form keeps of a flame graph, or empty
 	// What the page has room for.
+	Exhausted      exhausted
 	Groups         groups
 	Findings, Open rows
 	Ended          ended
@@ -60,8 +63,8 @@ func (h *handler) servePage(v *visit) error {
 	}
 	d = d.Printable()
 	p := page{
-		Doc: d, Filter: shown(f), Pools: pools, NotLooked: notLooked,
-		Groups: newGroups(d), Ended: newEnded(d),
+		Doc: d, Filter: shown(f), Pools: pools, ManyPools: len(pools) > maxNames, NotLooked: notLooked,
+		Exhausted: newExhausted(d), Groups: newGroups(d), Ended: newEnded(d),
 		SelfTest: h.selfTest.words(d, v.sensitive), CanTest: h.selfTest.run != nil,
 	}
 	b := rowBuilder{handler: h, single: f.ID != "", sensitive: v.sensitive}

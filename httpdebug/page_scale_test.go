@@ -75,6 +75,36 @@ func TestPageIsBounded(t *testing.T) {
 	checkMarkup(t, w.Body.Bytes())
 }
 
+// However many pools there are, and in trouble.
+func TestPageOfManyPoolsIsBounded(t *testing.T) {
+	s := large()
+	s.Pools = nil
+	for i := range 5000 {
+		s.Pools = append(s.Pools, tracker.Pool{
+			ID: uint64(100 + i), Name: fmt.Sprintf("tenant%d.example.com/orders", i), InUse: 9,
+			Exhausted: &tracker.Exhaustion{Limit: 9, InUse: 9, Waiting: 4, Reason: "all 9 connections are in use", Holders: s.Findings[:5]},
+		})
+	}
+	h := testHandler(s, Allow(everything))
+	for _, query := range []string{"", "?id=" + s.Findings[0].ID, "?pool=tenant7.example.com/orders"} {
+		w := serve(h, get(query))
+		wantStatus(t, w, 200)
+		if n := w.Body.Len(); n > 350_000 {
+			t.Errorf("%q: the page has %d bytes, more than 350,000", query, n)
+		}
+		checkMarkup(t, w.Body.Bytes())
+	}
+	page := serve(h, get("")).Body.String()
+	for _, want := range []string{"And 4990 more pools are exhausted,", `Pool <input name="pool"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if page := serve(h, get("?pool=tenant7.example.com/orders")).Body.String(); !strings.Contains(page, `<input name="pool" value="tenant7.example.com/orders">`) {
+		t.Error("the form forgets the pool")
+	}
+}
+
 // Only the first rows open; what they would show is on the pages that the
 // others link to.
 func TestRowsBeyondTheFirstAreLinks(t *testing.T) {

@@ -20,6 +20,8 @@ const (
 	maxBodies = 10  // of them
 	maxFrames = 12  // of a stack, unless the page is about one finding
 	maxPools  = 30
+	maxAlarms = 10  // pools that are exhausted
+	maxNames  = 200 // of pools to choose from
 	maxEnded  = 25
 )
 
@@ -111,6 +113,19 @@ func (b *rowBuilder) body(f report.Finding) *body {
 
 func (b *rowBuilder) frame(f report.StackFrame) frame {
 	return frame{f, b.handler.sourceLink(f.Frame)}
+}
+
+// exhausted are the pools that are, of which the page has room for. More counts
+// the others.
+type exhausted struct {
+	List []report.Pool
+	More int
+}
+
+func newExhausted(d report.Document) exhausted {
+	all := d.Exhausted()
+	n := min(len(all), maxAlarms)
+	return exhausted{all[:n], len(all) - n}
 }
 
 // groups are the pools that the page has room for. More counts the others.
