@@ -184,6 +184,8 @@ func (l *looker) look(c *Conn) {
 func (l *looker) readActivity() {
 	c := l.conn
 	switch {
+	case l.state == acquiring:
+		c.tellLocked() // who acquires it waits for us if there is something to tell
 	case l.state == 0:
 		c.tellLocked()
 		c.first.forget()

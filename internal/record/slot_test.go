@@ -233,3 +233,35 @@ func TestSlotInUse(t *testing.T) {
 	c.Released()
 	c.wantEnds(1, 0)
 }
+
+// TestToldAsItIsAcquired: what was reported of a connection that is just being
+// acquired again is told by a sweep that comes first.
+func TestToldAsItIsAcquired(t *testing.T) {
+	for name, end := range map[string]func(c *prepared){
+		"statement": func(c *prepared) {
+			a := c.prepare()
+			c.report()
+			a.Closed()
+		},
+		"connection": func(c *prepared) {
+			take(c.Conn, callstack.MethodConn)
+			reportAll(c.Conn)
+			releaseUnreported(c.Conn)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := prepareOn(t)
+			end(c)
+			c.state.exchange(acquiring)
+			c.sweep()
+			if ended := c.pool.TakeEnded(); len(ended) != 1 {
+				t.Errorf("told of %d ends, want one", len(ended))
+			}
+			c.state.exchange(0)
+			c.use()
+			if ended := c.pool.TakeEnded(); len(ended) != 0 {
+				t.Errorf("told of %d ends again", len(ended))
+			}
+		})
+	}
+}
