@@ -53,13 +53,17 @@
 // these paths. Such a visitor sees no SQL text, and no source lines, in which
 // there may be some. [Allow] replaces this rule.
 //
-// In any case, a request that another site made the browser send is refused,
-// except for a plain link to the page, which is harmless: the page changes
-// nothing, runs no script but its own, can't be framed, and has no tie to the
-// page that linked to it.
+// In any case, a request of which the browser says that another site made it
+// send it is refused, except for a plain link to the page, which is harmless: the
+// page changes nothing, runs no script but its own, can't be framed, and has no tie
+// to the page that linked to it. Browsers say so to https and to loopback
+// addresses. Where [Allow] lets visitors in over plain HTTP from elsewhere, another
+// site can't read the answers either, but it can have the self-test begin.
 //
 // The handler changes nothing, but for the self-test that [WithSelfTest] gives
-// it to run, and takes no lock that a query waits for.
+// it to run. It takes the lock of a *sql.DB for as long as (*sql.DB).Stats does,
+// and keeps who gets a connection from the pool waiting for no longer than it takes
+// to copy what is open on that connection.
 //
 // # Live
 //

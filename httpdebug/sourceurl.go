@@ -20,7 +20,7 @@ func SourceURL(f func(tracker.Frame) string) Option {
 	return func(h *handler) { h.sourceURL = f }
 }
 
-// The schemes of editors, which open a file and do nothing else with it.
+// The schemes of editors, which ask before they do more than open a file.
 var editors = []string{
 	"vscode", "vscode-insiders", "vscodium", "cursor", "windsurf", "zed", "idea", "goland", "jetbrains",
 	"subl", "txmt", "mvim", "emacs",

@@ -4,8 +4,8 @@ package peek
 
 import "reflect"
 
-// Field follows names of fields, through pointers and interfaces. The zero
-// Value, which is of no kind, stands for a field that isn't there.
+// Field follows names of fields, through pointers. The zero Value, which is of no
+// kind, stands for a field that isn't there.
 func Field(v any, names ...string) reflect.Value {
 	f := reflect.ValueOf(v)
 	for _, name := range names {

@@ -20,6 +20,7 @@ func TestField(t *testing.T) {
 		{"nil inside", embedding{}, []string{"status"}, false},
 		{"nil further up", &deep{}, []string{"conn", "status"}, false},
 		{"nil", (*state)(nil), []string{"status"}, false},
+		{"in an interface", struct{ conn any }{&state{7}}, []string{"conn", "status"}, false},
 		{"another name", &state{7}, []string{"txStatus"}, false},
 		{"no struct", 7, []string{"status"}, false},
 	} {
