@@ -79,10 +79,14 @@ func TestPageIsBounded(t *testing.T) {
 func TestPageOfManyPoolsIsBounded(t *testing.T) {
 	s := large()
 	s.Pools = nil
+	var holders []tracker.Holder
+	for _, f := range s.Findings[:5] {
+		holders = append(holders, tracker.Holder{Handles: f})
+	}
 	for i := range 5000 {
 		s.Pools = append(s.Pools, tracker.Pool{
 			ID: uint64(100 + i), Name: fmt.Sprintf("tenant%d.example.com/orders", i), InUse: 9,
-			Exhausted: &tracker.Exhaustion{Limit: 9, InUse: 9, Waiting: 4, Reason: "all 9 connections are in use", Holders: s.Findings[:5]},
+			Exhausted: &tracker.Exhaustion{Limit: 9, InUse: 9, Waiting: 4, Reason: "all 9 connections are in use", Holders: holders},
 		})
 	}
 	h := testHandler(s, Allow(everything))
