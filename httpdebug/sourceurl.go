@@ -20,7 +20,7 @@ func SourceURL(f func(tracker.Frame) string) Option {
 	return func(h *handler) { h.sourceURL = f }
 }
 
-// The schemes of editors, which ask before they do more than open a file.
+// The schemes of well-known editors. What is asked of them is up to the program.
 var editors = []string{
 	"vscode", "vscode-insiders", "vscodium", "cursor", "windsurf", "zed", "idea", "goland", "jetbrains",
 	"subl", "txmt", "mvim", "emacs",
