@@ -19,7 +19,6 @@ func (t *Tracker) Snapshot() Snapshot {
 		Since:       t.started,
 		Beyond:      Beyond{Stacks: t.reg.Stacks.Overflow(), Statements: t.reg.Unlisted()},
 		LeakProfile: leakProfile(),
-		SelfTest:    t.selfTested.Load(),
 		Thresholds: map[Kind]time.Duration{
 			KindConn: cfg.policy.Conn, KindTx: cfg.policy.Tx,
 			KindRows: cfg.policy.Rows, KindRow: cfg.policy.Rows,
@@ -48,6 +47,10 @@ func (t *Tracker) Snapshot() Snapshot {
 	}
 	groups := cfg.groupViews(alarms)
 	s.Refusals = cfg.refusals(t.reg.Refusals())
+	byID := make(map[uint64]*Pool, len(s.Pools)) // until they are sorted
+	for i := range s.Pools {
+		byID[s.Pools[i].ID] = &s.Pools[i]
+	}
 	t.mu.Lock()
 	s.Ended = t.justEnded()
 	growing := t.growth.growing(mayGrow)
@@ -57,10 +60,8 @@ func (t *Tracker) Snapshot() Snapshot {
 	s.Totals = t.totals
 	s.SiteTotals = slices.Clone(t.sites.list)
 	for p, e := range t.episodes {
-		for i := range s.Pools {
-			if x := s.Pools[i].Exhausted; x != nil && s.Pools[i].ID == p.ID {
-				x.recall(e.last)
-			}
+		if of := byID[p.ID]; of != nil && of.Exhausted != nil {
+			of.Exhausted.recall(e.last)
 		}
 	}
 	if len(t.active) >= maxActive {
@@ -72,6 +73,10 @@ func (t *Tracker) Snapshot() Snapshot {
 	}
 	t.mu.Unlock()
 
+	if tested := t.selfTested.Load(); tested != nil {
+		last := *tested
+		s.SelfTest = &last
+	}
 	alarmed := make(map[record.ID]bool)
 	growing = append(growing, cfg.lostDBs(pools, growing)...)
 	for _, g := range growing {
@@ -82,7 +87,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	merge(groups, growing)
 	t.recall(groups, s.TakenAt)
 	usual := cfg.groupViews(slices.DeleteFunc(open, func(v record.View) bool { return alarmed[v.ID] }))
-	countAlarms(s.Pools, groups)
+	countAlarms(byID, groups)
 	slices.SortFunc(s.Pools, func(a, b Pool) int {
 		return cmp.Or(exhaustedFirst(a, b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
@@ -135,11 +140,7 @@ func (c *config) pool(p *record.Pool, n record.Counts) Pool {
 }
 
 // countAlarms counts for each pool, by its ID, what it has in the findings.
-func countAlarms(pools []Pool, groups map[record.Key]*group) {
-	byID := make(map[uint64]*Pool)
-	for i := range pools {
-		byID[pools[i].ID] = &pools[i]
-	}
+func countAlarms(byID map[uint64]*Pool, groups map[record.Key]*group) {
 	for _, g := range groups {
 		for _, v := range g.views {
 			if v.Lost {

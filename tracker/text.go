@@ -1,13 +1,12 @@
 package tracker
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/source"
 	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
@@ -68,8 +67,11 @@ func (f Finding) describe(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, " open for %s\n", words.Duration(f.Age))
 	fmt.Fprintf(b, "    %s\n    %s:%d\n", f.Site.Function, f.Site.File, f.Site.Line)
-	if line, ok := sourceLine(f.Site); ok {
-		fmt.Fprintf(b, "        %s\n", line)
+	lines, _ := source.Read(f.Site.File, f.Site.Line, 0)
+	for _, l := range lines {
+		if text := strings.TrimSpace(l.Text); text != "" {
+			fmt.Fprintf(b, "        %s\n", text)
+		}
 	}
 	item := func(label, text string) {
 		if text != "" {
@@ -105,27 +107,6 @@ func withoutStart(stack []Frame) []Frame {
 		n--
 	}
 	return stack[:n]
-}
-
-// maxSource is the size of the largest source file that is read for a line.
-const maxSource = 4 << 20
-
-// sourceLine reads the line of f, if the program runs where it was built.
-func sourceLine(f Frame) (string, bool) {
-	info, err := os.Stat(f.File)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSource {
-		return "", false
-	}
-	src, err := os.ReadFile(f.File)
-	if err != nil {
-		return "", false
-	}
-	lines := bytes.Split(src, []byte("\n"))
-	if f.Line < 1 || f.Line > len(lines) {
-		return "", false
-	}
-	line := strings.TrimSpace(string(lines[f.Line-1]))
-	return line, line != ""
 }
 
 func plural(n int, one, many string) string {

@@ -24,9 +24,10 @@ const (
 // Read returns the line of the file with as many as around before and behind
 // it, and when the file was last changed. There are no lines if the file can't
 // be read, is no regular file of a sane size, or ends before the line. A path
-// that isn't absolute, as -trimpath leaves them, names no file.
+// that isn't absolute, as -trimpath leaves them, names no file; nor does one that
+// isn't of Go source: a dependency's //line directive may name any file.
 func Read(file string, line, around int) (out []Line, changed time.Time) {
-	if line < 1 || !filepath.IsAbs(file) {
+	if line < 1 || !filepath.IsAbs(file) || filepath.Ext(file) != ".go" {
 		return nil, time.Time{}
 	}
 	info, err := os.Stat(file)

@@ -39,6 +39,7 @@ func TestRead(t *testing.T) {
 		{"no file", file + "x", 1, 2, nil},
 		{"folder", filepath.Dir(file), 1, 2, nil},
 		{"device", os.DevNull, 1, 2, nil},
+		{"no Go", "/etc/passwd", 1, 2, nil},
 		{"relative", "source_test.go", 1, 2, nil},
 		{"empty", "", 1, 2, nil},
 	}
