@@ -7,13 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
 var readme = flag.String("readme", "", "`directory` for the README's pictures of the demo's page")
 
 // TestReadmePictures takes the README's pictures, if asked to, when the demo
-// has found most of what is planted in it:
+// has found most of what is planted in it: its page, and one of the findings.
 //
 //	go test -C internal/browsertest -run ReadmePictures -readme ../../testdata/screenshots
 func TestReadmePictures(t *testing.T) {
@@ -22,14 +23,21 @@ func TestReadmePictures(t *testing.T) {
 	}
 	url := demo(t)
 	const width, height, enough = 1280, 1100, "14"
-	for _, as := range []look{light, dark} {
-		p := newTab(t, as)
+	for _, picture := range []struct {
+		file string
+		as   look
+	}{{"page.png", light}, {"finding.png", dark}} {
+		p := newTab(t, picture.as)
 		p.live(url)
 		p.wait(`Number(document.querySelector(".counts [data-live=leaked]").textContent) >= ` + enough)
 		// Time enough for a curve; then anew, with all that was found since.
 		p.wait(`/^([2-9]\ds|.*m)/.test(document.querySelector("header [data-age]").textContent)`)
-		p.live(url)
-		file := filepath.Join(*readme, "page-"+as.scheme+".png")
+		at := url
+		if picture.file == "finding.png" {
+			at += "?id=" + strings.TrimPrefix(eval[string](p, `document.querySelector(".finding").id`), "f-")
+		}
+		p.live(at)
+		file := filepath.Join(*readme, picture.file)
 		p.picture(file, width, height)
 		info, err := os.Stat(file)
 		if err != nil {
