@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -59,12 +60,7 @@ func (h *handler) serveJSON(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data, err := d.EncodeJSON()
-	if err != nil {
-		return err
-	}
-	v.write(http.StatusOK, "application/json", data)
-	return nil
+	return v.writeJSON(d)
 }
 
 func (h *handler) serveText(v *visit) error {
@@ -72,12 +68,7 @@ func (h *handler) serveText(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := report.WriteText(&b, d); err != nil {
-		return err
-	}
-	v.write(http.StatusOK, "text/plain; charset=utf-8", b.Bytes())
-	return nil
+	return v.writeText(d, report.WriteText)
 }
 
 func (h *handler) serveDiagnosis(v *visit) error {
@@ -92,15 +83,23 @@ func (h *handler) serveDiagnosis(v *visit) error {
 	d = h.diagnose(v.r.Context(), d)
 	accept := strings.Join(v.r.Header.Values("Accept"), ",")
 	if quality(accept, "application/json") > quality(accept, "text/plain") {
-		data, err := d.EncodeJSON()
-		if err != nil {
-			return err
-		}
-		v.write(http.StatusOK, "application/json", data)
-		return nil
+		return v.writeJSON(d)
 	}
+	return v.writeText(d, report.WriteDoctor)
+}
+
+func (v *visit) writeJSON(d report.Document) error {
+	data, err := d.EncodeJSON()
+	if err != nil {
+		return err
+	}
+	v.write(http.StatusOK, "application/json", data)
+	return nil
+}
+
+func (v *visit) writeText(d report.Document, format func(io.Writer, report.Document) error) error {
 	var b bytes.Buffer
-	if err := report.WriteDoctor(&b, d); err != nil {
+	if err := format(&b, d); err != nil {
 		return err
 	}
 	v.write(http.StatusOK, "text/plain; charset=utf-8", b.Bytes())

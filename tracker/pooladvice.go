@@ -2,9 +2,7 @@ package tracker
 
 import (
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dbleaks-go/dbleaks/internal/record"
@@ -94,7 +92,7 @@ func nestedAdvice(f Finding, o Opener) string {
 
 // short is where a line is, without directories.
 func short(f Frame) string {
-	return fmt.Sprintf("%s:%d", path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line)
+	return words.Place(f.File, f.Line)
 }
 
 // deadlockAdvice says what would keep it from coming back.

@@ -11,7 +11,17 @@ import (
 
 // runReport prints what the service holds.
 func runReport(ctx context.Context, args []string, stdout io.Writer) (int, error) {
-	req, err := parseArgs("report", args)
+	return show(ctx, "report", args, stdout, report.WriteText)
+}
+
+// runDoctor prints what is the matter with the service's pools.
+func runDoctor(ctx context.Context, args []string, stdout io.Writer) (int, error) {
+	return show(ctx, "doctor", args, stdout, report.WriteDoctor)
+}
+
+// show prints the document that the command asks the service for.
+func show(ctx context.Context, command string, args []string, stdout io.Writer, format func(io.Writer, report.Document) error) (int, error) {
+	req, err := parseArgs(command, args)
 	if err != nil {
 		return exitError, err
 	}
@@ -23,25 +33,7 @@ func runReport(ctx context.Context, args []string, stdout io.Writer) (int, error
 		// As the service wrote it: it may know fields that we don't.
 		_, err = stdout.Write(report.SafeJSON(data))
 	} else {
-		err = report.WriteText(stdout, d)
-	}
-	return exitFine, err
-}
-
-// runDoctor prints what is the matter with the service's pools.
-func runDoctor(ctx context.Context, args []string, stdout io.Writer) (int, error) {
-	req, err := parseArgs("doctor", args)
-	if err != nil {
-		return exitError, err
-	}
-	data, d, err := fetch(ctx, req)
-	switch {
-	case err != nil:
-		return exitError, err
-	case req.json:
-		_, err = stdout.Write(report.SafeJSON(data))
-	default:
-		err = report.WriteDoctor(stdout, d)
+		err = format(stdout, d)
 	}
 	return exitFine, err
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,16 +76,14 @@ func (f Frame) ShortFunction() string {
 func (f Frame) Standard() bool { return standard(f.Function) }
 
 // ShortPlace is the file's base name and the line, or empty.
-func (f Frame) ShortPlace() string { return place(path.Base(strings.ReplaceAll(f.File, `\`, "/")), f) }
+func (f Frame) ShortPlace() string { return words.Place(f.File, f.Line) }
 
 // Place is the file and the line, or empty.
-func (f Frame) Place() string { return place(f.File, f) }
-
-func place(file string, f Frame) string {
+func (f Frame) Place() string {
 	if f.File == "" {
 		return ""
 	}
-	return file + ":" + strconv.Itoa(f.Line)
+	return f.File + ":" + strconv.Itoa(f.Line)
 }
 
 // Words names the program with what is known about its build.

@@ -1,9 +1,11 @@
-// Package words says durations and numbers as people do.
+// Package words says durations, numbers and places as people do.
 package words
 
 import (
 	"fmt"
+	"path"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,4 +45,13 @@ func Plural(n int, thing string) string {
 		return "1 " + thing
 	}
 	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// Place is a line of a file, without directories: "orders.go:42"; empty if there
+// is no file. Programs built on Windows have backslashes in their paths.
+func Place(file string, line int) string {
+	if file == "" {
+		return ""
+	}
+	return path.Base(strings.ReplaceAll(file, `\`, "/")) + ":" + strconv.Itoa(line)
 }

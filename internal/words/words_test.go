@@ -64,3 +64,16 @@ func TestDoing(t *testing.T) {
 		}
 	}
 }
+
+func TestPlace(t *testing.T) {
+	for file, want := range map[string]string{
+		"/src/shop/orders.go":       "orders.go:42",
+		`C:\src\shop\orders.go`:     "orders.go:42",
+		"example.com/shop/order.go": "order.go:42",
+		"":                          "",
+	} {
+		if got := words.Place(file, 42); got != want {
+			t.Errorf("%q: %q, want %q", file, got, want)
+		}
+	}
+}

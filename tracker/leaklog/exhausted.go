@@ -2,8 +2,6 @@ package leaklog
 
 import (
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/words"
@@ -11,7 +9,7 @@ import (
 )
 
 func exhaustedFields(k tracker.EventKind, x *tracker.Exhaustion) []field {
-	fields := []field{
+	return []field{
 		{"event", k.String()},
 		{"pool", x.Pool},
 		{"limit", x.Limit},
@@ -25,7 +23,6 @@ func exhaustedFields(k tracker.EventKind, x *tracker.Exhaustion) []field {
 		{"reason", x.Reason},
 		{"advice", strings.Join(x.Advice, "; ")},
 	}
-	return slices.DeleteFunc(fields, func(f field) bool { return f.value == "" })
 }
 
 func waiters(x *tracker.Exhaustion) string {
@@ -51,7 +48,7 @@ func deadlock(x *tracker.Exhaustion) string {
 }
 
 func place(f tracker.Frame) string {
-	return fmt.Sprintf("%s:%d", path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line)
+	return words.Place(f.File, f.Line)
 }
 
 func holders(x *tracker.Exhaustion) string {

@@ -68,6 +68,7 @@ package leaklog
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -103,10 +104,10 @@ func Slog(l *slog.Logger) tracker.Observer {
 }
 
 func zerologLevel(k tracker.EventKind) zerolog.Level {
-	switch k {
-	case tracker.EventLeaked:
+	switch slogLevel(k) {
+	case slog.LevelError:
 		return zerolog.ErrorLevel
-	case tracker.EventRecovered, tracker.EventEnded, tracker.EventExhaustedEnd, tracker.EventRefusedEnd:
+	case slog.LevelInfo:
 		return zerolog.InfoLevel
 	}
 	return zerolog.WarnLevel
@@ -173,9 +174,9 @@ type field struct {
 func fields(e tracker.Event) []field {
 	switch {
 	case e.Exhausted != nil:
-		return exhaustedFields(e.Kind, e.Exhausted)
+		return filled(exhaustedFields(e.Kind, e.Exhausted))
 	case e.Refused != nil:
-		return refusedFields(e.Kind, e.Refused)
+		return filled(refusedFields(e.Kind, e.Refused))
 	}
 	f := e.Finding
 	out := []field{
@@ -207,6 +208,11 @@ func fields(e tracker.Event) []field {
 		return append(out, field{"held_s", seconds(e.Held)})
 	}
 	return append(out, field{"reason", f.Reason}, field{"advice", f.Advice})
+}
+
+// filled drops the fields that say nothing.
+func filled(fields []field) []field {
+	return slices.DeleteFunc(fields, func(f field) bool { return f.value == "" })
 }
 
 // seconds rounds to milliseconds: nobody greps for more.

@@ -2,14 +2,13 @@ package leaklog
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
 func refusedFields(k tracker.EventKind, r *tracker.Refusal) []field {
-	fields := []field{
+	return []field{
 		{"event", k.String()},
 		{"pool", r.Pool},
 		{"what", r.What.String()},
@@ -23,7 +22,6 @@ func refusedFields(k tracker.EventKind, r *tracker.Refusal) []field {
 		{"reason", r.Reason},
 		{"advice", r.Advice},
 	}
-	return slices.DeleteFunc(fields, func(f field) bool { return f.value == "" })
 }
 
 func refusalHolders(r *tracker.Refusal) string {
