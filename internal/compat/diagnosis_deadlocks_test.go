@@ -212,6 +212,7 @@ func (a *app) pools(limits []int) []*sql.DB {
 		db := driverwrap.OpenDB(a.conns, driverwrap.WithTracker(a.tracker), driverwrap.WithName("archive"))
 		db.SetMaxOpenConns(limits[1])
 		a.leftovers = append(a.leftovers, db.Close)
+		a.more = append(a.more, db)
 		dbs = append(dbs, db)
 	}
 	return dbs
