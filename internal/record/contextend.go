@@ -97,7 +97,9 @@ func (l *looker) sweepContexts() {
 	if l.state&watched != 0 {
 		c.bind.sweep(&c.acq.end)
 	}
-	l.sweepEnd(&c.acq.end)
+	if c.ends { // else acq.end need not even be fetched from memory
+		l.sweepEnd(&c.acq.end)
+	}
 	for _, h := range c.open {
 		l.sweepEnd(&h.end)
 	}
