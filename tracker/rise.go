@@ -18,20 +18,15 @@ type rise struct {
 	from int
 }
 
-const (
-	// The samples of a pool are sampleEvery apart, and sampledFor old at most.
-	sampleEvery = 10 * time.Second
-	sampledFor  = 10 * time.Minute
-	// sampleGap without one is not only due to when sweeps happen to be.
-	sampleGap = 2 * sampleEvery
-)
+// sampleGap without a sample is not only due to when sweeps happen to be.
+const sampleGap = 2 * record.SampleStep
 
 // riseTo finds when fewer than n connections were last in use, and then as few
 // as ever in the last minutes; false if there were never fewer. Where there are
 // no samples, nothing was in use.
 func riseTo(n int, samples []record.Sample, now time.Duration) (rise, bool) {
 	least := rise{from: n}
-	before := now - sampledFor
+	before := now - record.SampleSpan
 	for _, s := range samples {
 		if s.At-before > sampleGap {
 			least = rise{at: s.At}
@@ -55,7 +50,7 @@ func (c *config) growth(p *record.Pool, x record.Exhaustion, held []*group) stri
 	if !rose {
 		return ""
 	}
-	said := fmt.Sprintf("in use rose from %d to %d within %s", r.from, x.InUse, words.Duration(max(x.Since-r.at, sampleEvery)))
+	said := fmt.Sprintf("in use rose from %d to %d within %s", r.from, x.InUse, words.Duration(max(x.Since-r.at, record.SampleStep)))
 	if r.from == 0 {
 		return said // all that is held was opened since
 	}

@@ -7,8 +7,12 @@ import (
 )
 
 const (
-	sampleStep = 10 * time.Second
-	maxSamples = 60
+	// SampleStep is how far the samples of a pool are apart, at least.
+	SampleStep = 10 * time.Second
+	// SampleSpan is how old they are, at most.
+	SampleSpan = 10 * time.Minute
+
+	maxSamples = int(SampleSpan / SampleStep)
 )
 
 // Sample is what the sweeps of one stretch of time counted.
@@ -40,7 +44,7 @@ func (p *Pool) Sampled(inUse, alarms int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := len(r.samples) - 1
-	if last < 0 || now-r.samples[last].At >= sampleStep {
+	if last < 0 || now-r.samples[last].At >= SampleStep {
 		if len(r.samples) == maxSamples {
 			r.samples = slices.Delete(r.samples, 0, 1)
 			last--
@@ -57,7 +61,7 @@ func (p *Pool) Recent() []Sample {
 	r := &p.recent
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := p.now() - maxSamples*sampleStep
+	old := p.now() - SampleSpan
 	first := 0
 	for first < len(r.samples) && r.samples[first].At < old {
 		first++
