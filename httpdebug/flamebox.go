@@ -161,9 +161,4 @@ func percent(share float64) string {
 }
 
 // cut keeps a text from filling the page a thousand times.
-func cut(text string) string {
-	if len(text) <= flameWords {
-		return text
-	}
-	return strings.ToValidUTF8(text[:flameWords], "") + "…"
-}
+func cut(text string) string { return words.Cut(text, flameWords) }

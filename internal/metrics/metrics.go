@@ -9,11 +9,11 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/dbleaks-go/dbleaks/internal/openmetrics"
 	"github.com/dbleaks-go/dbleaks/internal/report"
+	"github.com/dbleaks-go/dbleaks/internal/words"
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
@@ -60,11 +60,7 @@ func (e *Exporter) pool(name string) string {
 
 // label makes text fit for a label: what the other formats show, and not long.
 func label(text string) string {
-	text = report.Clean(text)
-	if len(text) > maxValue {
-		return strings.ToValidUTF8(text[:maxValue], "") + "…"
-	}
-	return text
+	return words.Cut(report.Clean(text), maxValue)
 }
 
 var siteLabels = []string{"db_name", "kind", "site", "func"}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/words"
 )
 
 // Line is a line of a file.
@@ -56,8 +58,5 @@ func Read(file string, line, around int) (out []Line, changed time.Time) {
 // ends in an ellipsis.
 func cut(text string) string {
 	text = strings.ReplaceAll(strings.TrimRight(text, " \t\r"), "\t", "    ")
-	if len(text) > maxLine {
-		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
-	}
-	return text
+	return words.Cut(text, maxLine)
 }

@@ -55,3 +55,12 @@ func Place(file string, line int) string {
 	}
 	return path.Base(strings.ReplaceAll(file, `\`, "/")) + ":" + strconv.Itoa(line)
 }
+
+// Cut shortens a text that has more than so many bytes, and ends it with an
+// ellipsis then.
+func Cut(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:bytes], "") + "…"
+}

@@ -77,3 +77,20 @@ func TestPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestCut(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		bytes int
+		want  string
+	}{
+		{"short", 5, "short"},
+		{"longer", 5, "longe…"},
+		{"ééé", 3, "é…"}, // not within a letter
+		{"", 0, ""},
+	} {
+		if got := words.Cut(tt.text, tt.bytes); got != tt.want {
+			t.Errorf("%q cut to %d: %q, want %q", tt.text, tt.bytes, got, tt.want)
+		}
+	}
+}
