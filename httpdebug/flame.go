@@ -60,9 +60,7 @@ func (h *handler) serveFlame(v *visit) error {
 		Pools:  poolNames(s),
 		By:     q.Get("by"),
 	}}
-	if narrowed := f.Values().Encode(); narrowed != "" {
-		p.Query = "?" + narrowed
-	}
+	p.Query = query(f.Values())
 	p.Flame = newFlameGraph(f.Apply(s), f, by, q.Get("frame"), flameBoxes)
 	return v.show("flame.html", p)
 }

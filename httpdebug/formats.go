@@ -81,7 +81,7 @@ func (h *handler) serveDiagnosis(v *visit) error {
 		return failf(http.StatusBadRequest, "the diagnosis takes no filter: who waits for whom shows only in the whole")
 	}
 	d = h.diagnose(v.r.Context(), d)
-	accept := strings.Join(v.r.Header.Values("Accept"), ",")
+	accept := accepts(v.r)
 	if quality(accept, "application/json") > quality(accept, "text/plain") {
 		return v.writeJSON(d)
 	}
@@ -167,7 +167,7 @@ func seconds(r *http.Request) (time.Duration, error) {
 // wantsText tells a terminal from a browser: text was asked for before HTML,
 // or nothing in particular by a tool that prints what it gets.
 func wantsText(r *http.Request) bool {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := accepts(r)
 	html, text := quality(accept, "text/html"), quality(accept, "text/plain")
 	if html > 0 || text > 0 {
 		return text > html
@@ -175,6 +175,9 @@ func wantsText(r *http.Request) bool {
 	agent := strings.ToLower(r.UserAgent())
 	return strings.HasPrefix(agent, "curl/") || strings.HasPrefix(agent, "wget/")
 }
+
+// accepts is the request's Accept header, in one piece.
+func accepts(r *http.Request) string { return strings.Join(r.Header.Values("Accept"), ",") }
 
 // quality is the weight that an Accept header gives to a media type by name,
 // from 0 to 1, or 0 if it doesn't name it.

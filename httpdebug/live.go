@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 	"weak"
@@ -112,7 +111,7 @@ func (h *handler) serveEvents(v *visit) error {
 		return err
 	}
 	const eventStream = "text/event-stream"
-	if quality(strings.Join(v.r.Header.Values("Accept"), ","), eventStream) == 0 {
+	if quality(accepts(v.r), eventStream) == 0 {
 		data, err := json.Marshal(h.liveState(h.snapshot(), f).event())
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package httpdebug
 import (
 	"bytes"
 	"net/http"
-	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/openmetrics"
 )
@@ -18,7 +17,7 @@ func (h *handler) serveMetrics(v *visit) error {
 		return failf(http.StatusBadRequest,
 			"metrics take no filter: a counter that leaves out something is wrong; choose by their labels in the query")
 	}
-	format := openmetrics.Negotiate(strings.Join(v.r.Header.Values("Accept"), ","))
+	format := openmetrics.Negotiate(accepts(v.r))
 	var b bytes.Buffer
 	openmetrics.Write(&b, format, h.metrics.Families(h.snapshot, h.process))
 	v.write(http.StatusOK, format.ContentType(), b.Bytes())

@@ -73,11 +73,9 @@ func (h *handler) servePage(v *visit) error {
 		p.Flame = newFlameGraph(s, f, flame.ByCount, "", flamePart)
 	}
 	q := f.Values()
-	if len(q) > 0 {
-		p.Query = "?" + q.Encode()
-	}
+	p.Query = query(q)
 	q.Set(paramOpeners, "now")
-	p.LookNow = "?" + q.Encode()
+	p.LookNow = query(q)
 	p.Pprof = pprofURL(v.r, p.Query)
 	return v.show("page.html", p)
 }
@@ -92,6 +90,14 @@ func (v *visit) show(name string, data any) error {
 	}
 	v.write(http.StatusOK, "text/html; charset=utf-8", b.Bytes())
 	return nil
+}
+
+// query is what a link has behind its path, if anything.
+func query(q url.Values) string {
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
 }
 
 // shown is the filter as the form shows it.

@@ -159,6 +159,9 @@ func (v *View) Report(key Key) (before Told, ok bool) {
 // ended, and perhaps its record serves again.
 func (c *Conn) reportOf(v *View, state uint64) *report {
 	h := v.handle
+	if s := c.inSlot(h); s != nil && s.state.load() != slotOpen {
+		return nil
+	}
 	switch {
 	case v.left != nil:
 		if s := c.session.Load(); s != nil && slices.Contains(s.marks, v.left) {
@@ -168,8 +171,6 @@ func (c *Conn) reportOf(v *View, state uint64) *report {
 	case h == nil && state&inUse != 0 && c.acq.seq == v.ID.seq:
 		return &c.acq.report
 	case h == nil, h == &c.first && state&firstOpen == 0:
-		return nil
-	case c.inSlot(h) != nil && c.slot.Load().state.load() != slotOpen:
 		return nil
 	case h.seq == v.ID.seq:
 		return &h.report

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/dbleaks-go/dbleaks/internal/words"
-
 	"github.com/dbleaks-go/dbleaks/tracker"
 )
 
