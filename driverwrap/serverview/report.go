@@ -23,7 +23,7 @@ func ForReports(opts ...LookOption) Viewer {
 // package httpdebug to call.
 func (v Viewer) ServerView(ctx context.Context, t *tracker.Tracker) report.ServerView {
 	view, err := Look(ctx, t, v.opts...)
-	out := report.ServerView{TakenAt: view.TakenAt, Servers: convert(view.Servers, Server.report)}
+	out := report.ServerView{TakenAt: view.TakenAt, Servers: report.Convert(view.Servers, Server.report)}
 	if errors.Is(err, errNotEnabled) { // other errors are the servers'
 		out.Error = err.Error()
 	}
@@ -33,8 +33,8 @@ func (v Viewer) ServerView(ctx context.Context, t *tracker.Tracker) report.Serve
 func (s Server) report() report.Server {
 	return report.Server{
 		Pools: s.Pools, Kind: s.Kind, Version: s.Version, TookSeconds: s.Took.Seconds(), Error: s.Error,
-		Open: s.Open, InUse: s.InUse, Sessions: convert(s.Sessions, Session.report), Orphans: convert(s.Orphans, Session.report),
-		Notices: convert(s.Notices, func(n Notice) report.Notice { return report.Notice(n) }),
+		Open: s.Open, InUse: s.InUse, Sessions: report.Convert(s.Sessions, Session.report), Orphans: report.Convert(s.Orphans, Session.report),
+		Notices: report.Convert(s.Notices, func(n Notice) report.Notice { return report.Notice(n) }),
 	}
 }
 
@@ -43,12 +43,12 @@ func (s Session) report() report.Session {
 		ID: s.ID, User: s.User, Client: s.Client, Program: s.Program, Database: s.Database,
 		State: string(s.State), Detail: s.Detail, InStateSeconds: s.InState.Seconds(),
 		Tx: s.Tx, TxAgeSeconds: s.TxAge.Seconds(), RowsLocked: s.RowsLocked, RowsModified: s.RowsModified, Query: s.Query,
-		BlockedBy: convert(s.BlockedBy, func(b Block) report.Block { return report.Block(b) }),
+		BlockedBy: report.Convert(s.BlockedBy, func(b Block) report.Block { return report.Block(b) }),
 		Roots:     s.Roots, Blocks: s.Blocks, Kill: s.Kill,
 	}
 	if c := s.Conn; c != nil {
 		out.Conn = &report.ServerConn{
-			Pool: c.Pool, PoolClosed: c.PoolClosed, Holders: convert(c.Holders, Holder.report),
+			Pool: c.Pool, PoolClosed: c.PoolClosed, Holders: report.Convert(c.Holders, Holder.report),
 			ClosedForSeconds: c.ClosedFor.Seconds(), LastSite: report.Frame(c.LastSite),
 		}
 	}
@@ -60,12 +60,4 @@ func (h Holder) report() report.ServerHolder {
 		Finding: h.Finding, Kind: h.Kind.String(), State: h.State.String(), Site: report.Frame(h.Site),
 		AgeSeconds: h.Age.Seconds(), Reason: h.Reason,
 	}
-}
-
-func convert[A, B any](in []A, f func(A) B) []B {
-	out := make([]B, len(in))
-	for i, v := range in {
-		out[i] = f(v)
-	}
-	return out
 }

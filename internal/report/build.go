@@ -26,14 +26,14 @@ func Build(s tracker.Snapshot, f Filter, p Process, queries bool) Document {
 		Filter:         f.Values().Encode(),
 		QueriesHidden:  !queries,
 		Summary:        Summarise(s),
-		Pools:          convert(s.Pools, b.pool),
-		Findings:       convert(s.Findings, b.finding),
-		Open:           convert(s.Open, b.finding),
-		Ended:          convert(s.Ended, b.ended),
-		Refusals:       convert(s.Refusals, refusal),
+		Pools:          Convert(s.Pools, b.pool),
+		Findings:       Convert(s.Findings, b.finding),
+		Open:           Convert(s.Open, b.finding),
+		Ended:          Convert(s.Ended, b.ended),
+		Refusals:       Convert(s.Refusals, refusal),
 		Totals:         Totals(s.Totals),
 		Thresholds:     map[string]float64{},
-		SiteThresholds: convert(s.SiteThresholds, siteThreshold),
+		SiteThresholds: Convert(s.SiteThresholds, siteThreshold),
 		Beyond:         Beyond(s.Beyond),
 		NoLeakProfile:  !s.LeakProfile.Available,
 		Overhead:       overhead(s.Overhead, s.LeakProfile),
@@ -116,8 +116,9 @@ func Summarise(s tracker.Snapshot) Summary {
 	return sum
 }
 
-// convert never returns nil, so that an empty list is [] in JSON.
-func convert[A, B any](in []A, f func(A) B) []B {
+// Convert applies f to each of the list. It never returns nil, so that an empty
+// list is [] in JSON.
+func Convert[A, B any](in []A, f func(A) B) []B {
 	out := make([]B, len(in))
 	for i, v := range in {
 		out[i] = f(v)
@@ -162,9 +163,9 @@ func (b builder) finding(f tracker.Finding) Finding {
 		Busy:      f.Busy,
 		LongLived: f.LongLived,
 		Scope:     f.Scope,
-		Labels:    convert(f.Labels, func(l tracker.Label) Label { return Label(l) }),
+		Labels:    Convert(f.Labels, func(l tracker.Label) Label { return Label(l) }),
 		Goroutine: f.Goroutine,
-		Children:  convert(f.Children, b.child),
+		Children:  Convert(f.Children, b.child),
 		Stack:     stack(f.Stack, f.Site),
 	}
 }
@@ -210,7 +211,7 @@ func (b builder) pool(p tracker.Pool) Pool {
 		Open:     map[string]int{},
 		Overdue:  p.Overdue,
 		Leaked:   p.Leaked,
-		Recent:   convert(p.Recent, func(s tracker.PoolSample) PoolSample { return PoolSample(s) }),
+		Recent:   Convert(p.Recent, func(s tracker.PoolSample) PoolSample { return PoolSample(s) }),
 	}
 	for k, n := range p.Open {
 		out.Open[k.String()] = n
@@ -232,8 +233,8 @@ func exhaustion(x *tracker.Exhaustion) *Exhaustion {
 	return &Exhaustion{
 		Limit: x.Limit, InUse: x.InUse, Since: x.Since, Seconds: seconds(x.For),
 		Waiting: x.Waiting, GaveUp: x.GaveUp, Reason: x.Reason,
-		Holders: convert(x.Holders, holder), Others: x.Others, Growth: x.Growth, AskedAt: x.AskedAt,
-		Waiters: convert(x.Waiters, waitingLine), Deadlocks: convert(x.Deadlocks, deadlock), Advice: x.Advice,
+		Holders: Convert(x.Holders, holder), Others: x.Others, Growth: x.Growth, AskedAt: x.AskedAt,
+		Waiters: Convert(x.Waiters, waitingLine), Deadlocks: Convert(x.Deadlocks, deadlock), Advice: x.Advice,
 	}
 }
 
@@ -241,7 +242,7 @@ func holder(h tracker.Holder) Holder {
 	f := h.Handles
 	return Holder{
 		ID: f.ID, Kind: f.Kind.String(), State: f.State.String(), Site: Frame(f.Site),
-		Count: f.Count, AgeSeconds: seconds(f.Age), Busy: f.Busy, Openers: convert(h.Openers, opener),
+		Count: f.Count, AgeSeconds: seconds(f.Age), Busy: f.Busy, Openers: Convert(h.Openers, opener),
 	}
 }
 

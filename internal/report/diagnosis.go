@@ -97,7 +97,7 @@ func (d Document) WithDiagnosis(t tracker.Diagnosis) Document {
 	b := builder{queries: !d.QueriesHidden}
 	d.Diagnosis = &Diagnosis{
 		TakenAt: t.TakenAt, Goroutines: t.Goroutines, Missing: t.Missing,
-		Pools: convert(t.Pools, b.diagnosedPool), Deadlocks: convert(t.Deadlocks, deadlock),
+		Pools: Convert(t.Pools, b.diagnosedPool), Deadlocks: Convert(t.Deadlocks, deadlock),
 	}
 	return d
 }
@@ -105,7 +105,7 @@ func (d Document) WithDiagnosis(t tracker.Diagnosis) Document {
 func (b builder) diagnosedPool(p tracker.PoolDiagnosis) DiagnosedPool {
 	out := DiagnosedPool{
 		Name: p.Pool, ID: p.PoolID, Waiting: p.Waiting, Advice: p.Advice,
-		Holders: convert(p.Holders, b.diagnosedLine), Waiters: convert(p.Waiters, waitingLine),
+		Holders: Convert(p.Holders, b.diagnosedLine), Waiters: Convert(p.Waiters, waitingLine),
 	}
 	if p.Known {
 		out.Limit, out.InUse = &p.Limit, &p.InUse
@@ -114,7 +114,7 @@ func (b builder) diagnosedPool(p tracker.PoolDiagnosis) DiagnosedPool {
 }
 
 func (b builder) diagnosedLine(h tracker.Holder) DiagnosedLine {
-	return DiagnosedLine{Finding: b.finding(h.Handles), Openers: convert(h.Openers, opener)}
+	return DiagnosedLine{Finding: b.finding(h.Handles), Openers: Convert(h.Openers, opener)}
 }
 
 func waitingLine(w tracker.Waiter) WaitingLine {
@@ -127,7 +127,7 @@ func waitingLine(w tracker.Waiter) WaitingLine {
 func deadlock(d tracker.Deadlock) Deadlock {
 	return Deadlock{
 		Pools: d.Pools, Others: d.Others, Doubt: d.Doubt, Reason: d.Reason, Advice: d.Advice,
-		Members: convert(d.Members, func(m tracker.DeadlockMember) DeadlockMember {
+		Members: Convert(d.Members, func(m tracker.DeadlockMember) DeadlockMember {
 			return DeadlockMember{
 				Goroutine: m.Goroutine, Kind: m.Kind.String(), Holds: Frame(m.Holds), Pool: m.Pool,
 				Waits: Frame(m.Waits), WaitsFor: m.WaitsFor, Behind: m.Behind, BehindAt: Frame(m.BehindAt), Via: string(m.Via),
@@ -137,5 +137,5 @@ func deadlock(d tracker.Deadlock) Deadlock {
 }
 
 func plainStack(frames []tracker.Frame) []Frame {
-	return convert(frames, func(f tracker.Frame) Frame { return Frame(f) })
+	return Convert(frames, func(f tracker.Frame) Frame { return Frame(f) })
 }

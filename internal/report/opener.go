@@ -11,7 +11,7 @@ import (
 // WithOpeners adds to the findings what the goroutines do now that opened their
 // oldest handles, by the findings' IDs.
 func (d Document) WithOpeners(openers map[string]tracker.Opener) Document {
-	d.Findings = convert(d.Findings, func(f Finding) Finding {
+	d.Findings = Convert(d.Findings, func(f Finding) Finding {
 		if o, ok := openers[f.ID]; ok {
 			f.Opener = new(opener(o))
 			f.Opener.Returned = f.Opener.returned(f.Site)

@@ -49,7 +49,7 @@ func refusal(r tracker.Refusal) Refusal {
 	return Refusal{
 		Pool: r.Pool, PoolID: r.PoolID, What: r.What.String(), Code: r.Code, Count: r.Count,
 		First: r.First, Last: r.Last, Over: r.Over, DBs: r.DBs, InUse: r.InUse, Idle: r.Idle,
-		Holders: convert(r.Holders, refusalHolder), Others: r.Others, Reason: r.Reason, Advice: r.Advice,
+		Holders: Convert(r.Holders, refusalHolder), Others: r.Others, Reason: r.Reason, Advice: r.Advice,
 	}
 }
 

@@ -114,8 +114,8 @@ func (v ServerView) share(queries bool) ServerView {
 		s.Query = builder{queries}.query(s.Query)
 		return s
 	}
-	v.Servers = convert(v.Servers, func(s Server) Server {
-		s.Sessions, s.Orphans = convert(s.Sessions, copied), convert(s.Orphans, copied)
+	v.Servers = Convert(v.Servers, func(s Server) Server {
+		s.Sessions, s.Orphans = Convert(s.Sessions, copied), Convert(s.Orphans, copied)
 		return s
 	})
 	return v
