@@ -70,6 +70,13 @@ func (t *Tracker) update(cfg *config, p *record.Pool, now time.Time) (events []E
 	merge(alarms, t.growth.count(p, stmts))
 	again = t.note(cfg, alarms)
 	events = t.merge(cfg, p, alarms, reported, over, now)
+	for _, e := range over {
+		// It may have been seen open, in the call that ended it, before its end was
+		// taken: then its finding goes on, and nobody else comes.
+		if a := t.active[e.Key]; a != nil && len(a.live) > 0 {
+			again = true
+		}
+	}
 	if wait := cfg.interval(); now.Sub(t.growth.lastDB) >= wait || now.Before(t.growth.lastDB) {
 		t.growth.lastDB = now
 		dbs, open := make(map[record.Key]*group), make(map[record.Key]bool)
