@@ -249,14 +249,13 @@ func (l leak) wantEvent(a *app, began, event time.Duration) {
 	if len(got) != 1 || got[0] != want {
 		a.t.Errorf("%s: events %v, want [%v]", l.name, got, want)
 	}
-	// Sweeps are five seconds apart; what is garbage is so at the third, or later
-	// if a collection was slow: nothing waits for that in a bubble.
+	// Sweeps are five seconds apart; what is garbage is so at the third.
 	const threshold, sweep = tracker.DefaultThreshold, 5 * time.Second
 	switch {
 	case l.locks:
 	case l.known == atContextEnd && event > 2*sweep,
 		l.known == atThreshold && (event < threshold || event > threshold+2*sweep),
-		l.known == atNextGC && event > 12*sweep,
+		l.known == atNextGC && event > 4*sweep,
 		event > began:
 		a.t.Errorf("known after %v, want it at the %s", event, l.known)
 	}
