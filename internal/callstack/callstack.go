@@ -6,7 +6,6 @@ package callstack
 import (
 	"hash/maphash"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -24,29 +23,21 @@ const (
 // DefaultLimit is the number of distinct stacks that a [Table] keeps.
 const DefaultLimit = 16384
 
-// frame is a function call on a stack, as far as the stack tells. The assembly
-// knows its layout.
-type frame struct {
-	// next is where the caller's frame lies, relative to the innermost frame of
-	// the stack; 0 for the outermost.
-	next uintptr
-	pc   uintptr // where the call returns to
-}
-
 // Stack is one distinct call stack of a [Table]. It is immutable but for what it
 // counts, and safe for concurrent use.
 type Stack struct {
-	frames []frame
+	layout
 	// telling is the frame, not the innermost, that best tells the stack from
 	// others: the first one outside of database/sql.
 	telling int
-	hash    uint64
-	next    *Stack // in the table's bucket; set before the stack is published
+	// Origin tells which database/sql method the application called.
+	Origin Origin
+
+	hash uint64
+	next *Stack // in the table's bucket; set before the stack is published
 	// Shared is set if every capture of the stack gives this Stack. It isn't
 	// once the table is full: then nothing can be counted by it.
 	Shared bool
-	// Origin tells which database/sql method the application called.
-	Origin Origin
 	// Ended counts the statements and pools opened with this stack that were
 	// closed; growth without it is a leak.
 	Ended atomic.Uint64
@@ -67,7 +58,7 @@ func (s *Stack) Frames() []Frame {
 	}
 	known := s.expanded.Load()
 	if known == nil {
-		frames := intern(expand(s.frames))
+		frames := intern(expand(s.pcs[:s.depth]))
 		known = &frames
 		s.expanded.Store(known)
 	}
@@ -79,18 +70,19 @@ func (s *Stack) Frames() []Frame {
 }
 
 func newStack(frames []frame, hash uint64) *Stack {
-	s := &Stack{frames: slices.Clone(frames), hash: hash}
+	s := &Stack{layout: layoutOf(frames), hash: hash}
+	pcs := s.pcs[:s.depth]
 	// The origin is needed at once, the frames by reports only.
-	s.Origin = originOf(expand(s.frames))
-	s.telling = telling(s.frames)
+	s.Origin = originOf(expand(pcs))
+	s.telling = telling(pcs)
 	return s
 }
 
-func telling(frames []frame) int {
+func telling(pcs []uintptr) int {
 	seen := false
-	for i, f := range frames {
+	for i, pc := range pcs {
 		sql := false
-		if f := runtime.FuncForPC(f.pc - 1); f != nil {
+		if f := runtime.FuncForPC(pc - 1); f != nil {
 			// By its entry, as the function may be inlined into the caller's.
 			sql = packageOf(runtime.FuncForPC(f.Entry()).Name()) == sqlPackage
 		}
@@ -99,7 +91,7 @@ func telling(frames []frame) int {
 		}
 		seen = seen || sql
 	}
-	return min(1, len(frames)-1)
+	return min(1, len(pcs)-1)
 }
 
 // Table interns stacks: equal frames give the same *Stack. The zero value is
@@ -110,9 +102,9 @@ type Table struct {
 	// it before first use.
 	Limit int
 
-	// recent is where a stack is looked for first: by the position of its
-	// innermost frame, which tells most ways through a program apart.
-	recent [256]recent
+	// recent is where a stack is looked for first: by where on the goroutine's
+	// stack its innermost frame is.
+	recent [2048 / 8]recent
 	turn   atomic.Uint32 // whose turn it is to be replaced in a full recent
 
 	buckets  [4096]atomic.Pointer[Stack] // by hash; each a list, the latest first
@@ -132,12 +124,16 @@ func (t *Table) Capture() *Stack {
 	if !predicts {
 		return t.search(nil)
 	}
-	height, caller := position()
-	r := &t.recent[(uint64(height)^uint64(caller)<<8)*0x9e3779b97f4a7c15>>56]
+	// How far below the stack's upper end this is tells most ways through a
+	// program apart. Stacks end at multiples of 2 KB, the size of the smallest,
+	// and so the lower bits of an address tell as well. (One that grows or shrinks
+	// is copied to the upper end of its new place.)
+	var here uint64
+	r := &t.recent[uintptr(unsafe.Pointer(&here))/8%uintptr(len(t.recent))]
 	for i := range r {
 		if s := r[i].Load(); s == nil {
 			break
-		} else if match(&s.frames[0], len(s.frames), s.telling) {
+		} else if match(&s.at[0], &s.pcs[0], s.depth, s.telling) {
 			return s
 		}
 	}
@@ -158,7 +154,7 @@ func (t *Table) search(r *recent) *Stack {
 	if s == nil {
 		s = t.add(h, frames)
 	}
-	if r != nil && s.Shared && len(frames) > 1 {
+	if r != nil && s.Shared && predictable(frames) {
 		r.add(s, &t.turn)
 	}
 	return s
@@ -243,7 +239,7 @@ func (t *Table) add(h uint64, frames []frame) *Stack {
 		return s
 	}
 	t.n.Add(1)
-	t.bytes.Add(uint64(unsafe.Sizeof(*s) + uintptr(len(frames))*unsafe.Sizeof(frame{})))
+	t.bytes.Add(uint64(unsafe.Sizeof(*s)) + s.layout.bytes())
 	s.Shared = true
 	s.next = first
 	b.Store(s)
@@ -252,7 +248,7 @@ func (t *Table) add(h uint64, frames []frame) *Stack {
 
 func find(s *Stack, h uint64, frames []frame) *Stack {
 	for ; s != nil; s = s.next {
-		if s.hash == h && slices.Equal(s.frames, frames) {
+		if s.hash == h && s.layout.is(frames) {
 			return s
 		}
 	}

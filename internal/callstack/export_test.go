@@ -13,11 +13,7 @@ const Predicts = predicts
 func Both(t *Table) (captured, called []Frame) {
 	captured = t.Capture().Frames()
 	var pcs [4 * MaxDepth]uintptr
-	var frames []frame
-	for _, pc := range pcs[:runtime.Callers(1, pcs[:])] {
-		frames = append(frames, frame{pc: pc})
-	}
-	return captured, expand(frames)
+	return captured, expand(pcs[:runtime.Callers(1, pcs[:])])
 }
 
 // ForgetHashes leaves the table only where it looks first.

@@ -76,13 +76,9 @@ func wrapper(f runtime.Frame) bool {
 	}
 }
 
-func expand(stack []frame) []Frame {
-	if len(stack) == 0 {
+func expand(pcs []uintptr) []Frame {
+	if len(pcs) == 0 {
 		return nil
-	}
-	pcs := make([]uintptr, len(stack))
-	for i, f := range stack {
-		pcs[i] = f.pc
 	}
 	out := make([]Frame, 0, len(pcs))
 	frames := runtime.CallersFrames(pcs)

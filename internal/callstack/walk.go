@@ -23,14 +23,9 @@ const predicts = true
 //go:noescape
 func walk(frames *[maxWalk]frame) int
 
-// position returns how far below the stack's upper end the calling function's
-// frame lies, and where that function returns to: on the same way through the
-// program, both are the same. (A stack that grows or shrinks is copied to the
-// upper end of its new place.)
-func position() (height, caller uintptr)
-
-// match reports whether walk would store just these n frames, at least two. It
-// compares the one numbered first, not 0, before all others.
+// match reports whether walk would store just these n frames, at least two: of a
+// layout, which has more of the last one. It compares the one numbered first,
+// not 0, before all others.
 //
 // It looks for each return address where it was relative to the first frame.
 // Unlike a walk, which must have loaded one frame pointer before it can load
@@ -40,4 +35,4 @@ func position() (height, caller uintptr)
 // address that is the same, the next one is where a walk would find it.
 //
 //go:noescape
-func match(frames *frame, n, first int) bool
+func match(at *uint32, pcs *uintptr, n, first int) bool

@@ -43,93 +43,56 @@ done:
 	MOVQ CX, ret+8(FP)
 	RET
 
-// func position() (height, caller uintptr)
-TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
-	MOVQ (TLS), R8
-	MOVQ 8(R8), R10
-	SUBQ BP, R10
-	MOVQ R10, height+0(FP)
-	MOVQ 8(BP), AX
-	MOVQ AX, caller+8(FP)
-	RET
-
-// func match(frames *frame, n, first int) bool
+// func match(at *uint32, pcs *uintptr, n, first int) bool
 //
-// Four frames a turn.
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
-	MOVQ frames+0(FP), SI
-	MOVQ n+8(FP), CX
-	MOVQ first+16(FP), AX
+// Four frames a turn, the outermost first, and two in a register.
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-33
+	MOVQ at+0(FP), SI
+	MOVQ pcs+8(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ first+24(FP), AX
 	MOVQ (TLS), R8
-	MOVQ 0(R8), R9   // g.stack.lo
 	MOVQ 8(R8), R10  // g.stack.hi
 	SUBQ $16, R10    // where the last frame may lie
-	CMPQ BP, R9
+	CMPQ BP, 0(R8)   // g.stack.lo
 	JCS  differs
-	SHLQ $4, AX
-	ADDQ SI, AX
-	MOVQ -16(AX), BX
+	MOVL (SI)(AX*4), BX
 	LEAQ (BP)(BX*1), DX
 	CMPQ DX, R10
 	JHI  differs
-	MOVQ 8(AX), AX
+	MOVQ (DI)(AX*8), AX
 	CMPQ AX, 8(BP)(BX*1)
 	JNE  differs
-	DECQ CX
-	MOVQ CX, R11
-	SHLQ $4, R11
-	ADDQ SI, R11     // the outermost of the frames
-	MOVQ -16(R11), AX
-	LEAQ (BP)(AX*1), DX
-	CMPQ DX, R10     // the frames between lie lower, as they grow
+	MOVL -4(SI)(CX*4), BX
+	ADDQ BP, BX      // the outermost of the frames
+	CMPQ BX, R10     // the frames between lie lower, as they grow
 	JHI  differs
-	XORL DX, DX      // what is different so far
-	XORL BX, BX      // the frame's place, relative to BP
-	SUBQ $4, CX
-	JCS  rest
+	ADDQ $3, CX
+	ANDQ $~3, CX
+	PXOR X1, X1      // what is different so far
 
 four:
-	MOVQ 8(SI), AX
-	XORQ 8(BP)(BX*1), AX
-	MOVQ (SI), BX
-	MOVQ 24(SI), R8
-	XORQ 8(BP)(BX*1), R8
-	MOVQ 16(SI), BX
-	ORQ  AX, DX
-	MOVQ 40(SI), AX
-	XORQ 8(BP)(BX*1), AX
-	MOVQ 32(SI), BX
-	ORQ  R8, DX
-	MOVQ 56(SI), R8
-	XORQ 8(BP)(BX*1), R8
-	MOVQ 48(SI), BX
-	ORQ  AX, DX
-	ORQ  R8, DX
-	ADDQ $64, SI
-	SUBQ $4, CX
-	JCC  four
+	MOVL   -16(SI)(CX*4), AX
+	MOVL   -12(SI)(CX*4), DX
+	MOVQ   8(BP)(AX*1), X0
+	MOVHPS 8(BP)(DX*1), X0
+	PXOR   -32(DI)(CX*8), X0
+	MOVL   -8(SI)(CX*4), AX
+	MOVL   -4(SI)(CX*4), DX
+	MOVQ   8(BP)(AX*1), X2
+	MOVHPS 8(BP)(DX*1), X2
+	PXOR   -16(DI)(CX*8), X2
+	POR    X0, X1
+	POR    X2, X1
+	SUBQ   $4, CX
+	JNE    four
 
-rest:
-	CMPQ SI, R11
-	JEQ  outermost
-
-one:
-	MOVQ 8(SI), AX
-	XORQ 8(BP)(BX*1), AX
-	MOVQ (SI), BX
-	ORQ  AX, DX
-	ADDQ $16, SI
-	CMPQ SI, R11
-	JNE  one
-
-outermost:
-	TESTQ DX, DX
+	MOVHLPS X1, X0
+	POR  X0, X1
+	MOVQ X1, AX
+	TESTQ AX, AX
 	JNE  differs
-	ADDQ BP, BX
-	MOVQ 8(BX), AX
-	CMPQ AX, 8(SI)
-	JNE  differs
-	CMPQ n+8(FP), $64
+	CMPQ n+16(FP), $64
 	JEQ  same        // the walk ends here anyway
 	// Else it must end here too.
 	MOVQ 0(BX), DX
@@ -144,9 +107,9 @@ outermost:
 	JEQ  same
 
 differs:
-	MOVB $0, ret+24(FP)
+	MOVB $0, ret+32(FP)
 	RET
 
 same:
-	MOVB $1, ret+24(FP)
+	MOVB $1, ret+32(FP)
 	RET

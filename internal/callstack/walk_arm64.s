@@ -38,60 +38,48 @@ done:
 	MOVD R4, ret+8(FP)
 	RET
 
-// func position() (height, caller uintptr)
-TEXT ·position(SB), NOSPLIT|NOFRAME, $0-16
-	MOVD 8(g), R3
-	SUB  R29, R3, R3
-	MOVD R3, height+0(FP)
-	MOVD 8(R29), R4
-	MOVD R4, caller+8(FP)
-	RET
-
-// func match(frames *frame, n, first int) bool
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-25
-	MOVD frames+0(FP), R0
-	MOVD n+8(FP), R1
+// func match(at *uint32, pcs *uintptr, n, first int) bool
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-33
+	MOVD at+0(FP), R0
+	MOVD pcs+8(FP), R1
+	MOVD n+16(FP), R4
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
 	SUB  $16, R3     // where the last frame may lie
 	CMP  R29, R2
 	BHI  differs
-	MOVD first+16(FP), R4
-	ADD  R4<<4, R0, R4
-	MOVD -16(R4), R5
+	MOVD first+24(FP), R7
+	MOVWU (R0)(R7<<2), R5
 	ADD  R29, R5
 	CMP  R3, R5
 	BHI  differs
 	MOVD 8(R5), R6
-	MOVD 8(R4), R7
+	MOVD (R1)(R7<<3), R7
 	CMP  R6, R7
 	BNE  differs
-	SUB  $1, R1, R4
-	ADD  R4<<4, R0, R4 // the outermost of the frames
-	MOVD -16(R4), R5
-	ADD  R29, R5
+	SUB  $1, R4, R7
+	MOVWU (R0)(R7<<2), R5
+	ADD  R29, R5     // the outermost of the frames
 	CMP  R3, R5      // the frames between lie lower, as they grow
 	BHI  differs
-	MOVD R29, R5
+	MOVD R4, R7
 	MOVD $0, R6      // what is different so far
 
 one:
-	LDP.P 16(R0), (R7, R8)
-	MOVD 8(R5), R10
-	ADD  R29, R7, R5
-	EOR  R8, R10
+	MOVWU.P 4(R0), R8
+	MOVD.P  8(R1), R9
+	ADD  R29, R8
+	MOVD 8(R8), R10
+	EOR  R9, R10
 	ORR  R10, R6
-	CMP  R4, R0
-	BNE  one
+	SUB  $1, R7
+	CBNZ R7, one
 
 	CBNZ R6, differs
-	LDP  (R5), (R6, R7)
-	MOVD 8(R0), R8
-	CMP  R7, R8
-	BNE  differs
-	CMP  $64, R1
+	CMP  $64, R4
 	BEQ  same        // the walk ends here anyway
 	// Else it must end here too.
+	MOVD (R5), R6
 	CMP  R5, R6
 	BLS  same
 	CMP  R3, R6
@@ -102,10 +90,10 @@ one:
 	CBZ  R7, same
 
 differs:
-	MOVB ZR, ret+24(FP)
+	MOVB ZR, ret+32(FP)
 	RET
 
 same:
 	MOVD $1, R7
-	MOVB R7, ret+24(FP)
+	MOVB R7, ret+32(FP)
 	RET
