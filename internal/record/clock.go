@@ -6,6 +6,7 @@ import (
 
 	"github.com/petermattis/goid"
 
+	"github.com/dbleaks-go/dbleaks/internal/fastclock"
 	"github.com/dbleaks-go/dbleaks/internal/goroutines"
 	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
@@ -15,7 +16,8 @@ import (
 // time of its own, which means nothing outside the bubble.
 type clock struct {
 	start  time.Time
-	bubble *bubble // that it was started in, or nil
+	offset time.Duration // of the start, on the fast clock
+	bubble *bubble       // that it was started in, or nil
 }
 
 // absurd is a time between two events of a process that can't be: a bubble's
@@ -24,6 +26,7 @@ const absurd = 15 * 365 * 24 * time.Hour
 
 func startClock() clock {
 	c := clock{start: time.Now()}
+	c.offset = c.start.Sub(fastclock.Start)
 	if reach.Bubbled() {
 		c.bubble = &bubble{number: goroutines.CallingBubble()}
 	}
@@ -70,7 +73,16 @@ func (p *Pool) now() time.Duration {
 
 // time is now, and whether the calling goroutine shares the pool's clock.
 func (p *Pool) time() (now time.Duration, shared bool) {
+	if d, ok := fastclock.Now(); ok {
+		return d - p.clock.offset, true
+	}
+	return p.slowTime()
+}
+
+//go:noinline
+func (p *Pool) slowTime() (now time.Duration, shared bool) {
 	if d, ok := p.clock.now(); ok {
+		fastclock.Learn()
 		return d, true
 	}
 	return time.Duration(p.lastTick.Load()), false

@@ -21,6 +21,7 @@ import (
 	"github.com/petermattis/goid"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
+	"github.com/dbleaks-go/dbleaks/internal/fastclock"
 )
 
 // Kind is the kind of a handle.
@@ -86,6 +87,7 @@ func NewRegistry(sweep func(*Pool) (again bool), interval func() time.Duration, 
 func (r *Registry) AskLabels() {
 	if r.askedLabels.CompareAndSwap(false, true) {
 		r.asked.Add(1)
+		anyTerms.Store(true)
 	}
 }
 
@@ -121,6 +123,10 @@ func (m *Mark) fill(p *Pool) (shared bool) {
 		m.Stack = s
 	}
 	m.Goroutine = goid.Get()
-	m.At, shared = p.time()
+	if now, ok := fastclock.Now(); ok { // p.time, for which a query hasn't the time
+		m.At = now - p.clock.offset
+		return true
+	}
+	m.At, shared = p.slowTime()
 	return shared
 }
