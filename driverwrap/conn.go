@@ -13,19 +13,21 @@ import (
 // no neutral answer exists, as database/sql converts the arguments before it
 // asks. What wrapConn returns has those that the driver has.
 type conn struct {
-	inner driver.Conn
-	rec   *record.Conn
-	from  driver.Connector // the bare one that made inner
+	rec *record.Conn
 
-	// The optional interfaces of inner, or nil.
-	pinger   driver.Pinger
+	// The optional interfaces of inner, or nil. Those of a query come first: they
+	// are fetched from memory together.
+	resetter driver.SessionResetter
+	queryCtx driver.QueryerContext
+	valid    driver.Validator
+	execCtx  driver.ExecerContext
+	checker  driver.NamedValueChecker
 	preparer driver.ConnPrepareContext
 	beginner driver.ConnBeginTx
-	resetter driver.SessionResetter
-	valid    driver.Validator
-	checker  driver.NamedValueChecker
-	execCtx  driver.ExecerContext
-	queryCtx driver.QueryerContext
+	pinger   driver.Pinger
+
+	inner driver.Conn
+	from  driver.Connector // the bare one that made inner
 }
 
 // wrapConn returns inner itself if there is nothing to record.
@@ -33,7 +35,7 @@ func wrapConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver
 	if rec == nil {
 		return inner
 	}
-	c := &conn{inner: inner, rec: rec, from: from}
+	c := conn{inner: inner, rec: rec, from: from}
 	c.pinger, _ = inner.(driver.Pinger)
 	c.preparer, _ = inner.(driver.ConnPrepareContext)
 	c.beginner, _ = inner.(driver.ConnBeginTx)
@@ -43,13 +45,13 @@ func wrapConn(inner driver.Conn, rec *record.Conn, from driver.Connector) driver
 	c.execCtx, c.queryCtx = execer(inner), queryer(inner)
 	switch {
 	case c.execCtx != nil && c.queryCtx != nil:
-		return execQueryConn{c}
+		return &execQueryConn{queryConn{c}}
 	case c.execCtx != nil:
-		return execConn{c}
+		return &execConn{c}
 	case c.queryCtx != nil:
-		return queryConn{c}
+		return &queryConn{c}
 	}
-	return c
+	return &c
 }
 
 // Unwrap returns the driver's own connection. Nobody sees what is done with it.
@@ -93,7 +95,8 @@ func (c *conn) Close() error {
 
 // Ping answers nil for a driver that can't ping, as database/sql does.
 func (c *conn) Ping(ctx context.Context) error {
-	c.rec.Use(ctx, record.OpPing)
+	c.rec.Use(ctx)
+	c.rec.Enter(record.OpPing)
 	defer c.rec.Leave()
 	if c.pinger == nil {
 		return nil
@@ -117,7 +120,8 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 // PrepareContext does what database/sql does for a driver without it
 // (ctxDriverPrepare).
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	c.rec.Use(ctx, record.OpPrepare)
+	c.rec.Use(ctx)
+	c.rec.Enter(record.OpPrepare)
 	defer c.rec.Leave()
 	inner, err := c.prepare(ctx, query)
 	if err != nil {
@@ -142,50 +146,15 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	return s, nil
 }
 
-// execConn is a conn whose driver has an exec fast path.
-type execConn struct{ *conn }
-
-// ExecContext runs a statement that returns no rows.
-func (c execConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.exec(ctx, query, args)
-}
-
-// queryConn is a conn whose driver has a query fast path.
-type queryConn struct{ *conn }
+// queryConn is a conn whose driver has a query fast path. It and those below
+// start with the conn, so that calling their methods that are the conn's takes
+// nothing more.
+type queryConn struct{ conn }
 
 // QueryContext runs a query.
-func (c queryConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.query(ctx, query, args)
-}
-
-// execQueryConn is a conn whose driver has both.
-type execQueryConn struct{ *conn }
-
-// ExecContext runs a statement that returns no rows.
-func (c execQueryConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.exec(ctx, query, args)
-}
-
-// QueryContext runs a query.
-func (c execQueryConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.query(ctx, query, args)
-}
-
-func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.rec.Use(ctx, record.OpExec)
-	defer c.rec.Leave()
-	result, err := c.execCtx.ExecContext(ctx, query, args)
-	if !session.Everyday(query) || c.rec.Dirty() {
-		c.ran(ctx, query, err)
-	}
-	if err != nil {
-		refused(c.rec, err)
-	}
-	return result, err
-}
-
-func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.rec.Use(ctx, record.OpQuery)
+func (c *queryConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.rec.Use(ctx)
+	c.rec.Enter(record.OpQuery)
 	defer c.rec.Leave()
 	inner, err := c.queryCtx.QueryContext(ctx, query, args)
 	if !session.Everyday(query) || c.rec.Dirty() {
@@ -195,5 +164,40 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows(ctx, inner, query), nil
+	if inner == nil {
+		return nil, nil
+	}
+	r, wrapped := newRows(inner) // wrapRows, to which a query would hand all its arguments
+	c.rec.Rows(ctx, &r.Anchor, query)
+	return wrapped, nil
+}
+
+// execConn is a conn whose driver has an exec fast path.
+type execConn struct{ conn }
+
+// ExecContext runs a statement that returns no rows.
+func (c *execConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return c.exec(ctx, query, args)
+}
+
+// execQueryConn is a conn whose driver has both.
+type execQueryConn struct{ queryConn }
+
+// ExecContext runs a statement that returns no rows.
+func (c *execQueryConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return c.exec(ctx, query, args)
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.rec.Use(ctx)
+	c.rec.Enter(record.OpExec)
+	defer c.rec.Leave()
+	result, err := c.execCtx.ExecContext(ctx, query, args)
+	if !session.Everyday(query) || c.rec.Dirty() {
+		c.ran(ctx, query, err)
+	}
+	if err != nil {
+		refused(c.rec, err)
+	}
+	return result, err
 }

@@ -63,7 +63,8 @@ func (c *conn) legacyExec(query string, args []driver.Value) (driver.Result, err
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	c.rec.Use(context.Background(), record.OpExec)
+	c.rec.Use(context.Background())
+	c.rec.Enter(record.OpExec)
 	defer c.rec.Leave()
 	result, err := e.Exec(query, args)
 	if !session.Everyday(query) || c.rec.Dirty() {
@@ -80,7 +81,8 @@ func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, erro
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	c.rec.Use(context.Background(), record.OpQuery)
+	c.rec.Use(context.Background())
+	c.rec.Enter(record.OpQuery)
 	defer c.rec.Leave()
 	inner, err := q.Query(query, args)
 	if !session.Everyday(query) || c.rec.Dirty() {
@@ -94,23 +96,18 @@ func (c *conn) legacyQuery(query string, args []driver.Value) (driver.Rows, erro
 }
 
 // Exec is [driver.Execer]'s.
-func (c execConn) Exec(query string, args []driver.Value) (driver.Result, error) {
+func (c *execConn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	return c.legacyExec(query, args)
 }
 
 // Query is [driver.Queryer]'s.
-func (c queryConn) Query(query string, args []driver.Value) (driver.Rows, error) {
+func (c *queryConn) Query(query string, args []driver.Value) (driver.Rows, error) {
 	return c.legacyQuery(query, args)
 }
 
 // Exec is [driver.Execer]'s.
-func (c execQueryConn) Exec(query string, args []driver.Value) (driver.Result, error) {
+func (c *execQueryConn) Exec(query string, args []driver.Value) (driver.Result, error) {
 	return c.legacyExec(query, args)
-}
-
-// Query is [driver.Queryer]'s.
-func (c execQueryConn) Query(query string, args []driver.Value) (driver.Rows, error) {
-	return c.legacyQuery(query, args)
 }
 
 // positional takes the names off arguments, for calls without a context.

@@ -8,16 +8,16 @@ var connMutations = []mutation{
 	{"SessionResetter lost", "conn.go", `c.resetter, _ = inner.(driver.SessionResetter)`, ``},
 	{"Validator lost", "conn.go", `c.valid, _ = inner.(driver.Validator)`, ``},
 	{"connection's NamedValueChecker lost", "conn.go", `c.checker, _ = inner.(driver.NamedValueChecker)`, ``},
-	{"ExecerContext lost if there is a QueryerContext", "conn.go", `return execQueryConn{c}`, `return queryConn{c}`},
-	{"QueryerContext lost if there is an ExecerContext", "conn.go", `return execQueryConn{c}`, `return execConn{c}`},
-	{"ExecerContext lost if alone", "conn.go", `return execConn{c}`, `return c`},
-	{"QueryerContext lost if alone", "conn.go", `return queryConn{c}`, `return c`},
-	{"fast paths claimed by all", "conn.go", `		return queryConn{c}
+	{"ExecerContext lost if there is a QueryerContext", "conn.go", `return &execQueryConn{queryConn{c}}`, `return &queryConn{c}`},
+	{"QueryerContext lost if there is an ExecerContext", "conn.go", `return &execQueryConn{queryConn{c}}`, `return &execConn{c}`},
+	{"ExecerContext lost if alone", "conn.go", `return &execConn{c}`, `return &c`},
+	{"QueryerContext lost if alone", "conn.go", `return &queryConn{c}`, `return &c`},
+	{"fast paths claimed by all", "conn.go", `		return &queryConn{c}
 	}
-	return c
-`, `		return queryConn{c}
+	return &c
+`, `		return &queryConn{c}
 	}
-	return execQueryConn{c}
+	return &execQueryConn{queryConn{c}}
 `},
 	{"Execer lost", "legacy.go", `return legacyExecer{e}`, `_ = e`},
 	{"Queryer lost", "legacy.go", `return legacyQueryer{q}`, `_ = q`},

@@ -72,7 +72,8 @@ func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 // ExecContext does what database/sql does for a driver without it
 // (ctxDriverStmtExec).
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.conn.rec.Use(ctx, record.OpExec)
+	s.conn.rec.Use(ctx)
+	s.conn.rec.Enter(record.OpExec)
 	defer s.conn.rec.Leave()
 	result, err := s.exec(ctx, args)
 	if !session.Everyday(s.text) || s.conn.rec.Dirty() {
@@ -98,7 +99,8 @@ func (s *stmt) exec(ctx context.Context, args []driver.NamedValue) (driver.Resul
 // QueryContext does what database/sql does for a driver without it
 // (ctxDriverStmtQuery).
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.conn.rec.Use(ctx, record.OpQuery)
+	s.conn.rec.Use(ctx)
+	s.conn.rec.Enter(record.OpQuery)
 	defer s.conn.rec.Leave()
 	inner, err := s.query(ctx, args)
 	if !session.Everyday(s.text) || s.conn.rec.Dirty() {

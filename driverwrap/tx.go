@@ -20,7 +20,8 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx starts a transaction.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.rec.Use(ctx, record.OpBegin)
+	c.rec.Use(ctx)
+	c.rec.Enter(record.OpBegin)
 	defer c.rec.Leave()
 	inner, err := c.begin(ctx, opts)
 	if err != nil {

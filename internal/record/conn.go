@@ -19,25 +19,23 @@ import (
 // under mu. A reader who finds the connection in use keeps the next acquire
 // waiting, by mu, until it has read.
 type Conn struct {
-	pool  *Pool
-	id    uint64
-	index int // in the pool's list; guarded by the pool's mu
+	// What a query uses comes first, and side by side: after a wait for a
+	// database, each line of the processor's cache is to be fetched again.
 
+	pool *Pool
 	// calls is the driver call in progress, in the lowest byte, and above it a
 	// counter of calls that began and ended. A reader that finds it changed
 	// knows that the connection was used, without a clock read per row.
 	calls published
 	state published // flags
 
-	serverID atomic.Pointer[ServerID] // nil unless a probe learned it
-
 	// For the goroutine that records alone.
-	seq       uint64
-	fresh     bool  // no handle was opened since the acquire
-	firstUsed bool  // first was, since the acquire
-	shared    bool  // who acquired it shares the pool's time
-	ends      bool  // the context of the acquire may end
-	untaken   int32 // how many ends come before one whose time is taken
+	seq        uint64
+	fresh      bool  // no handle was opened since the acquire
+	opensFirst bool  // what is opened next is first
+	shared     bool  // who acquired it shares the pool's time
+	ends       bool  // the context of the acquire may end
+	untaken    int32 // how many ends come before one whose time is taken
 
 	// slot has a statement; nil until one was prepared.
 	slot atomic.Pointer[stmtSlot]
@@ -49,11 +47,10 @@ type Conn struct {
 	// reading is set by a reader, who holds mu.
 	reading atomic.Bool
 
-	mu sync.Mutex // guards the rest against readers
+	// acq says who acquired the connection; read only while state says inUse.
+	acq acquire
 
-	// wrapped is set if a wrapper of another package is outside of this one: it
-	// may keep to itself when the connection is released.
-	wrapped bool
+	mu sync.Mutex // guards the rest against readers
 
 	// What the last sweep saw: the value of calls, and since when. The sweep
 	// that finds a change takes itself for its time, so that idle times are
@@ -65,26 +62,30 @@ type Conn struct {
 	// open are the transactions and rows that are open but for first, stmts the
 	// prepared statements but for that in the slot, each in no order.
 	open, stmts []*Handle
+	// first is the handle opened first in the acquire, if it is no statement;
+	// read only while state says firstOpen. Its opening is the acquire's.
+	first Handle
 	// endings are statements whose end is not told yet.
 	endings []*Handle
 	// ended is how many statements of the line endedOf were closed and are not
 	// counted there yet.
 	ended   uint64
 	endedOf *callstack.Stack
-	// acq says who acquired the connection; read only while state says inUse.
-	acq acquire
-	// first is the handle opened first in the acquire, if it is no statement;
-	// read only while state says firstOpen. Its context is the acquire's.
-	first Handle
 	// bind is of an acquire that is watched.
 	bind  binding
 	spare []*Handle
+
+	id       uint64
+	index    int                      // in the pool's list; guarded by the pool's mu
+	serverID atomic.Pointer[ServerID] // nil unless a probe learned it
+	// wrapped is set if a wrapper of another package is outside of this one: it
+	// may keep to itself when the connection is released.
+	wrapped bool
 }
 
 type acquire struct {
 	opening
-	end contextEnd
-	seq uint64
+	seq uint64 // 0 before the first
 	report
 }
 
@@ -92,6 +93,7 @@ type acquire struct {
 type opening struct {
 	Mark
 	terms *Terms
+	end   contextEnd
 }
 
 func (o *opening) fill(p *Pool, terms *Terms) (shared bool) {
@@ -103,7 +105,7 @@ func (o *opening) fill(p *Pool, terms *Terms) (shared bool) {
 
 func newConn(p *Pool) *Conn {
 	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
-	c.first.conn = c
+	c.first.conn, c.first.opening = c, &c.acq.opening
 	return c
 }
 
@@ -122,32 +124,15 @@ func (c *Conn) Acquired(ctx context.Context) {
 	}
 	terms, done := c.pool.terms(ctx), doneOf(ctx) // first, as they call the application
 	if c.state.own() != 0 {                       // a wrapper outside of this one keeps IsValid to itself
-		c.release()
+		c.release(false)
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
 	c.state.exchange(acquiring)
 	if c.reading.Load() || c.reported.Load() {
 		c.awaitReader()
 	}
-	c.fill(terms, done)
-	if s := c.slot.Load(); s != nil {
-		s.acquired()
-	}
-	if s := c.session.Load(); s != nil {
-		c.takeSession(s)
-	}
-	c.begin()
+	c.acquire(terms, done)
 	c.pool.arm()
-}
-
-// fill writes down who acquires the connection, with a context of what terms
-// and channel.
-func (c *Conn) fill(terms *Terms, done <-chan struct{}) {
-	c.shared = c.acq.fill(c.pool, terms)
-	if done != nil || c.ends {
-		c.acq.end = contextEndOf(done, c.shared)
-		c.ends = c.acq.end.done != nil
-	}
 }
 
 func (c *Conn) awaitReader() {
@@ -156,16 +141,32 @@ func (c *Conn) awaitReader() {
 	c.tellLocked()
 }
 
-// begin starts the acquire that acq says.
-func (c *Conn) begin() {
+// acquire writes down who acquires the connection, with a context of what terms
+// and channel, if that isn't the pool itself.
+func (c *Conn) acquire(terms *Terms, done <-chan struct{}) {
+	a := &c.acq
+	c.shared = a.fill(c.pool, terms)
+	if done != nil || c.ends {
+		a.end = contextEndOf(done, c.shared)
+		c.ends = a.end.done != nil
+	}
+	o := &a.Stack.Origin
+	if o.Method == callstack.MethodOpener {
+		return
+	}
+	if s := c.slot.Load(); s != nil {
+		s.acquired()
+	}
+	if s := c.session.Load(); s != nil {
+		c.takeSession(s)
+	}
 	c.seq = c.seq&^(acquireStep-1) + acquireStep
-	c.acq.seq = c.seq
-	c.activeAt = c.acq.At
+	a.seq, c.activeAt = c.seq, a.At
 	c.first.forget()
-	c.fresh, c.firstUsed = true, false
-	c.acq.terms.opened()
+	c.fresh, c.opensFirst = true, c.pool.returns.Load() && (o.Transient || o.Method == callstack.MethodBegin)
+	terms.opened()
 	state := uint64(inUse)
-	if c.ends && c.acq.Stack.Origin.Method == callstack.MethodConn { // with its context, not one of a use
+	if c.ends && o.Method == callstack.MethodConn { // with its context, not one of a use
 		state |= watched
 		c.bind.begin()
 	}
@@ -174,19 +175,20 @@ func (c *Conn) begin() {
 
 // Released records that the connection re-entered the pool: whatever was open
 // on it but for statements is over.
-func (c *Conn) Released() {
-	if c.state.own() == 0 {
+func (c *Conn) Released() { c.release(true) }
+
+// release is Released if seen is set. Else the connection is to be acquired, and
+// nobody told that it re-entered the pool, if it was ever out of it.
+func (c *Conn) release(seen bool) {
+	state := c.state.own()
+	if state == 0 {
 		return
 	}
-	if !c.pool.returns.Load() {
+	if seen && !c.pool.returns.Load() {
 		c.pool.returns.Store(true)
 	}
-	c.release()
-}
-
-func (c *Conn) release() {
 	c.acq.terms.ended()
-	if c.state.own()&watched != 0 {
+	if state&watched != 0 {
 		c.bind.end()
 	}
 	if c.acq.Stack.Origin.Conn && c.takesHeld(c.acq.Stack) {
@@ -217,7 +219,7 @@ func (c *Conn) tellLocked() {
 	if c.reported.Load() {
 		c.reported.Store(false)
 		c.tellEnd(&c.acq.report, c.acq.At)
-		c.tellEnd(&c.first.report, c.first.At)
+		c.tellEnd(&c.first.report, c.acq.At)
 	}
 }
 
@@ -263,17 +265,28 @@ func (c *Conn) Enter(op Op) { c.calls.count((c.calls.own() | 0xff) + 1 + uint64(
 // Leave records that the driver call is over, by return or panic.
 func (c *Conn) Leave() { c.calls.count((c.calls.own() | 0xff) + 1) }
 
-// Use is Enter for a call that needs the connection to be acquired. A
-// connection that the pool opened by itself is handed out unseen: its first
-// driver call is then its acquire.
-func (c *Conn) Use(ctx context.Context, op Op) {
+// Use comes before Enter for a call that needs the connection to be acquired.
+func (c *Conn) Use(ctx context.Context) {
+	if c.state.own() != inUse {
+		c.use(ctx)
+	}
+}
+
+// use is Use where there may be more to do. A connection that the pool opened
+// by itself is handed out unseen: its first driver call is then its acquire.
+func (c *Conn) use(ctx context.Context) {
 	switch state := c.state.own(); {
 	case state == 0:
 		c.Acquired(ctx)
 	case state&watched != 0:
 		c.bind.use(ctx)
 	}
-	c.Enter(op)
+}
+
+// lists notes that a handle was opened that isn't first.
+func (c *Conn) lists() {
+	c.fresh = false
+	c.opensFirst = c.opensFirst && c.acq.Stack.Origin.Transient
 }
 
 // shares reports whether a handle that is opened now is what the connection

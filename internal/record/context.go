@@ -43,7 +43,8 @@ func Clip(s string) string {
 
 type termsKey struct{}
 
-// anyTerms is set once a context carries terms: until then none is asked.
+// anyTerms is set once a context carries terms, or there is more to know of a
+// handle: until then nobody is asked.
 var anyTerms atomic.Bool
 
 // WithTerms returns a context that carries t.
@@ -66,15 +67,17 @@ func TermsOf(ctx context.Context) *Terms {
 // if nothing is known. Where there are neither scopes nor guards nor labels,
 // it is what the context carries.
 func (p *Pool) terms(ctx context.Context) *Terms {
-	t := TermsOf(ctx)
-	if (t == nil || t.Scope == nil) && p.reg.asked.Load() == 0 {
-		return t
+	if !anyTerms.Load() {
+		return nil
 	}
-	return p.reg.found(ctx, t)
+	return p.reg.termsOf(ctx)
 }
 
-// found completes what ctx carries.
-func (r *Registry) found(ctx context.Context, carried *Terms) *Terms {
+func (r *Registry) termsOf(ctx context.Context) *Terms {
+	carried := TermsOf(ctx)
+	if (carried == nil || carried.Scope == nil) && r.asked.Load() == 0 {
+		return carried
+	}
 	var scope, guard *Scope
 	if carried != nil {
 		scope, guard = carried.Scope.workOf(r), carried.Scope.guardOf(r)

@@ -34,27 +34,35 @@ type report struct {
 // are guarded by the connection's mu; see there for its first.
 type Handle struct {
 	conn  *Conn
-	index int // in conn.open or conn.stmts
 	seq   uint64
-	kind  Kind
-	opening
-	end   contextEnd
 	query string
+	// young, aged and swept are how the garbage collector's word is had, for
+	// transactions and rows: young keeps the wrapper alive until the first sweep
+	// that meets it, which costs nothing per query; from then on, when swept is
+	// set, only aged refers to it, and when that turns nil, nothing in the
+	// program can close the rows any more.
+	young *Anchor
+	aged  weak.Pointer[Anchor]
+	*opening
+	kind        Kind
+	swept, lost bool
+	stuck       *Stuck
 	report
 
+	index int // in conn.open or conn.stmts
 	// Of statements that have ended: when, and the connection's acquire then.
 	endedAt time.Duration
 	endedIn uint64
+}
 
-	// How the garbage collector's word is had, for transactions and rows:
-	// young keeps the wrapper alive until the first sweep that meets it, which
-	// costs nothing per query; from then on, when swept is set, only aged
-	// refers to it, and when that turns nil, nothing in the program can close
-	// the rows any more.
-	young       *Anchor
-	aged        weak.Pointer[Anchor]
-	swept, lost bool
-	stuck       *Stuck
+// newHandle makes one with an opening of its own.
+func newHandle(c *Conn) *Handle {
+	h := &struct {
+		Handle
+		own opening
+	}{Handle: Handle{conn: c}}
+	h.opening = &h.own
+	return &h.Handle
 }
 
 // maxStmts bounds the statements that are recorded of a connection. MySQL has
@@ -86,20 +94,20 @@ func (c *Conn) Stmt(ctx context.Context, a *Anchor, query string) {
 }
 
 func (c *Conn) opened(ctx context.Context, a *Anchor, kind Kind, query string) {
-	h := &c.first
+	h, state := &c.first, c.state.own()
 	a.h = h
-	if c.firstUsed || !c.shares() {
+	if state == 0 || !c.opensFirst {
 		if !c.pool.reg.Off() {
 			c.listed(ctx, a, kind, query)
 		}
 		return
 	}
-	c.fresh, c.firstUsed = false, true
+	c.fresh, c.opensFirst = false, false
 	c.seq++
 	h.seq, h.kind, h.query = c.seq, kind, query
 	h.young = a
 	a.seq = c.seq
-	c.state.publish(c.state.own() | firstOpen)
+	c.state.publish(state | firstOpen)
 }
 
 // listed records a handle that is not the first of an acquire.
@@ -107,14 +115,14 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	var o opening
 	shared, done := c.shared, doneOf(ctx)
 	if c.shares() {
-		o = c.acq.opening
+		o.Mark, o.terms = c.acq.Mark, c.acq.terms // its end is a sweep's
 	} else {
 		shared = o.fill(c.pool, c.pool.terms(ctx))
 	}
 	if kind == KindStmt && !o.Stack.Origin.OpensStmt() {
 		return
 	}
-	c.fresh = false
+	c.lists()
 	if kind == KindStmt && c.countStmts() >= maxStmts {
 		c.pool.reg.unlisted.Add(1)
 		return
@@ -125,7 +133,7 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 		c.settleLocked(0)
 	}
 	h := c.spareLocked()
-	h.seq, h.kind, h.query, h.opening = c.seq, kind, query, o
+	h.seq, h.kind, h.query, *h.opening = c.seq, kind, query, o
 	if kind != KindStmt {
 		h.young = a
 	}
@@ -277,7 +285,7 @@ func (c *Conn) recycle(h *Handle) {
 func (c *Conn) spareLocked() *Handle {
 	n := len(c.spare)
 	if n == 0 {
-		return &Handle{conn: c}
+		return newHandle(c)
 	}
 	h := c.spare[n-1]
 	c.spare = c.spare[:n-1]

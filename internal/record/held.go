@@ -30,11 +30,7 @@ func (c *Conn) takeHeld(s *callstack.Stack, at time.Duration) {
 
 // takeHeldLocked does both for a handle that ends now.
 func (c *Conn) takeHeldLocked(h *Handle) {
-	s, at := h.Stack, h.At
-	if h == &c.first {
-		s, at = c.acq.Stack, c.acq.At
-	}
-	if h.kind != KindStmt && c.takesHeld(s) {
-		c.takeHeld(s, at)
+	if h.kind != KindStmt && c.takesHeld(h.Stack) {
+		c.takeHeld(h.Stack, h.At)
 	}
 }

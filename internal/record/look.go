@@ -43,7 +43,10 @@ func (p *Pool) look(policy Policy, sweep bool, wanted func(*View) bool) ([]View,
 		l.maxAged = math.MaxInt
 		l.views = make([]View, 0, len(conns))
 	}
-	for _, c := range conns {
+	for i, c := range conns {
+		if i+ahead < len(conns) {
+			prefetch(conns[i+ahead])
+		}
 		before := len(l.views)
 		l.look(c)
 		if wanted != nil {
@@ -109,6 +112,10 @@ type looker struct {
 // maxAged bounds the weak pointers that a sweep by timer makes, as each may take
 // a microsecond. What is over it is left to the next sweep.
 const maxAged = 2_000
+
+// ahead is how many connections before its turn each one is fetched from memory:
+// most of the time that a sweep over many took was spent waiting for that.
+const ahead = 2
 
 // keep drops views past the first ones that nobody wants.
 func (l *looker) keep(first int, wanted func(*View) bool) {
@@ -189,10 +196,9 @@ func (l *looker) readActivity() {
 	case l.state == 0:
 		c.tellLocked()
 		c.first.forget()
-		c.acq.terms, c.first.terms = nil, nil // which know a scope
-		c.acq.end, c.first.end = contextEnd{}, contextEnd{}
+		c.acq.terms, c.acq.end = nil, contextEnd{} // which know a scope, and a channel
 	case l.state&firstOpen == 0 && c.first.key != "": // ended as it was reported
-		c.tellEnd(&c.first.report, c.first.At)
+		c.tellEnd(&c.first.report, c.acq.At)
 	}
 	l.calls = c.calls.load()
 	l.active = l.calls != c.seenCalls

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
 
 // maxEnded bounds the reported handles that were given back, and that no sweep
@@ -155,11 +153,8 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	}
 	p.learnDB()
 	c := newConn(p)
-	c.fill(p.terms(ctx), doneOf(ctx))
+	c.acquire(p.terms(ctx), doneOf(ctx))
 	c.wrapped = c.acq.Stack.Origin.Wrapped
-	if c.acq.Stack.Origin.Method != callstack.MethodOpener {
-		c.begin()
-	}
 	p.mu.Lock()
 	first := len(p.conns) == 0
 	c.index = len(p.conns)

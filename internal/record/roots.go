@@ -9,14 +9,6 @@ import (
 // openHandles appends the transactions and rows that are open.
 func (c *Conn) openHandles(to []*Handle, state uint64) []*Handle {
 	if state&firstOpen != 0 {
-		// Most often they are equal, and many sweeps over many connections are
-		// faster for not writing to memory.
-		if c.first.opening != c.acq.opening {
-			c.first.opening = c.acq.opening
-		}
-		if c.first.end != c.acq.end {
-			c.first.end = c.acq.end
-		}
 		to = append(to, &c.first)
 	}
 	return append(to, c.open...)

@@ -25,7 +25,6 @@ type dirtySession struct {
 // leftBehind is one thing that a statement of the application's left.
 type leftBehind struct {
 	opening // the statement's
-	end     contextEnd
 	seq     uint64
 	query   string
 	what    session.Aspect // one of them
@@ -61,13 +60,12 @@ func (c *Conn) Ran(ctx context.Context, text string, d session.Dialect) {
 		return
 	}
 	var o opening
-	var end contextEnd
 	if slices.ContainsFunc(effects, func(e session.Effect) bool { return e.Begins&checks != 0 }) {
 		if byConnector() {
 			checks = 0 // every connection is to have it
 		} else {
 			terms, done := c.pool.terms(ctx), doneOf(ctx) // call the application
-			end = contextEndOf(done, o.fill(c.pool, terms))
+			o.end = contextEndOf(done, o.fill(c.pool, terms))
 		}
 	}
 	c.mu.Lock()
@@ -80,7 +78,7 @@ func (c *Conn) Ran(ctx context.Context, text string, d session.Dialect) {
 	for _, e := range effects {
 		c.endSessionLocked(s, e.Ends, e.Name)
 		if e.Begins&checks != 0 {
-			c.leaveLocked(s, leftBehind{opening: o, end: end, seq: c.seq, query: text, what: e.Begins, name: e.Name})
+			c.leaveLocked(s, leftBehind{opening: o, seq: c.seq, query: text, what: e.Begins, name: e.Name})
 		}
 	}
 	c.setSessionLocked(s)

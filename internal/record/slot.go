@@ -13,8 +13,9 @@ import (
 // state says that it is open; see Conn for why no reader is in the way then. It
 // outlives the acquire: while it is open, further statements are listed.
 type stmtSlot struct {
-	h     Handle
-	state published // one of those below
+	h       Handle
+	opening opening
+	state   published // one of those below
 
 	// reported is set if the statement was reported: then its end is told.
 	reported atomic.Bool
@@ -43,14 +44,16 @@ func (c *Conn) takeSlot(a *Anchor, query string) bool {
 	s := c.slot.Load()
 	if s == nil {
 		s = &stmtSlot{h: Handle{conn: c, kind: KindStmt}}
+		s.h.opening = &s.opening
 		c.slot.Store(s)
 	}
 	if s.state.own() != slotFree {
 		return false
 	}
-	c.fresh = false
+	c.lists()
 	c.seq++
-	s.h.seq, s.h.query, s.h.opening = c.seq, query, c.acq.opening
+	s.h.seq, s.h.query = c.seq, query
+	s.opening.Mark = c.acq.Mark // nothing else: it outlives its context
 	s.state.publish(slotOpen)
 	a.h, a.seq = &s.h, c.seq
 	return true

@@ -129,6 +129,7 @@ var ctx = context.Background()
 func take(c *Conn, m callstack.Method) {
 	c.Acquired(ctx)
 	c.acq.Stack = &callstack.Stack{Origin: callstack.Origin{Method: m, Transient: true}}
+	c.opensFirst = c.pool.returns.Load()
 }
 
 // reportAll reports what is open on the connection.
