@@ -27,9 +27,6 @@ const DefaultLimit = 16384
 // counts, and safe for concurrent use.
 type Stack struct {
 	layout
-	// telling is the frame, not the innermost, that best tells the stack from
-	// others: the first one outside of database/sql.
-	telling int
 	// Origin tells which database/sql method the application called.
 	Origin Origin
 
@@ -133,7 +130,7 @@ func (t *Table) Capture() *Stack {
 	for i := range r {
 		if s := r[i].Load(); s == nil {
 			break
-		} else if match(&s.at[0], &s.pcs[0], s.depth, s.telling) {
+		} else if match(&s.layout) {
 			return s
 		}
 	}

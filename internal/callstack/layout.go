@@ -14,7 +14,8 @@ type frame struct {
 	pc   uintptr // where the call returns to
 }
 
-// layout is what frames a stack has, the innermost first, as match wants it.
+// layout is what frames a stack has, the innermost first, as match wants it. The
+// assembly knows it by go_asm.h.
 type layout struct {
 	pcs []uintptr // at an address that is a multiple of 16, for the assembly
 	// at is where each frame lies, relative to the first.
@@ -22,6 +23,9 @@ type layout struct {
 	// depth is how many there are. The last one stands for up to three more, so
 	// that the assembly can take four in a turn.
 	depth int
+	// telling is the frame, not the innermost, that best tells the stack from
+	// others: the first one outside of database/sql.
+	telling int
 }
 
 func layoutOf(frames []frame) layout {

@@ -23,9 +23,8 @@ const predicts = true
 //go:noescape
 func walk(frames *[maxWalk]frame) int
 
-// match reports whether walk would store just these n frames, at least two: of a
-// layout, which has more of the last one. It compares the one numbered first,
-// not 0, before all others.
+// match reports whether walk would store just the frames of the layout, at least
+// two. It compares the telling one before all others.
 //
 // It looks for each return address where it was relative to the first frame.
 // Unlike a walk, which must have loaded one frame pointer before it can load
@@ -35,4 +34,4 @@ func walk(frames *[maxWalk]frame) int
 // address that is the same, the next one is where a walk would find it.
 //
 //go:noescape
-func match(at *uint32, pcs *uintptr, n, first int) bool
+func match(l *layout) bool

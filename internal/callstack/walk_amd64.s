@@ -1,5 +1,6 @@
 //go:build !dbleaks_callers
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // A frame starts at the frame pointer: there lies the caller's frame pointer,
@@ -43,14 +44,15 @@ done:
 	MOVQ CX, ret+8(FP)
 	RET
 
-// func match(at *uint32, pcs *uintptr, n, first int) bool
+// func match(l *layout) bool
 //
 // Four frames a turn, the outermost first, and two in a register.
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-33
-	MOVQ at+0(FP), SI
-	MOVQ pcs+8(FP), DI
-	MOVQ n+16(FP), CX
-	MOVQ first+24(FP), AX
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-9
+	MOVQ l+0(FP), R11
+	MOVQ layout_at(R11), SI
+	MOVQ layout_pcs(R11), DI
+	MOVQ layout_depth(R11), CX
+	MOVQ layout_telling(R11), AX
 	MOVQ (TLS), R8
 	MOVQ 8(R8), R10  // g.stack.hi
 	SUBQ $16, R10    // where the last frame may lie
@@ -92,7 +94,7 @@ four:
 	MOVQ X1, AX
 	TESTQ AX, AX
 	JNE  differs
-	CMPQ n+16(FP), $64
+	CMPQ layout_depth(R11), $64
 	JEQ  same        // the walk ends here anyway
 	// Else it must end here too.
 	MOVQ 0(BX), DX
@@ -107,9 +109,9 @@ four:
 	JEQ  same
 
 differs:
-	MOVB $0, ret+32(FP)
+	MOVB $0, ret+8(FP)
 	RET
 
 same:
-	MOVB $1, ret+32(FP)
+	MOVB $1, ret+8(FP)
 	RET

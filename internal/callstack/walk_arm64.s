@@ -1,5 +1,6 @@
 //go:build !dbleaks_callers
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // A frame record lies where the frame pointer says: the caller's frame
@@ -38,17 +39,18 @@ done:
 	MOVD R4, ret+8(FP)
 	RET
 
-// func match(at *uint32, pcs *uintptr, n, first int) bool
-TEXT ·match(SB), NOSPLIT|NOFRAME, $0-33
-	MOVD at+0(FP), R0
-	MOVD pcs+8(FP), R1
-	MOVD n+16(FP), R4
+// func match(l *layout) bool
+TEXT ·match(SB), NOSPLIT|NOFRAME, $0-9
+	MOVD l+0(FP), R11
+	MOVD layout_at(R11), R0
+	MOVD layout_pcs(R11), R1
+	MOVD layout_depth(R11), R4
 	MOVD 0(g), R2    // g.stack.lo
 	MOVD 8(g), R3    // g.stack.hi
 	SUB  $16, R3     // where the last frame may lie
 	CMP  R29, R2
 	BHI  differs
-	MOVD first+24(FP), R7
+	MOVD layout_telling(R11), R7
 	MOVWU (R0)(R7<<2), R5
 	ADD  R29, R5
 	CMP  R3, R5
@@ -90,10 +92,10 @@ one:
 	CBZ  R7, same
 
 differs:
-	MOVB ZR, ret+32(FP)
+	MOVB ZR, ret+8(FP)
 	RET
 
 same:
 	MOVD $1, R7
-	MOVB R7, ret+32(FP)
+	MOVB R7, ret+8(FP)
 	RET

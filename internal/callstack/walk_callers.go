@@ -16,4 +16,4 @@ func walk(frames *[maxWalk]frame) int {
 	return n
 }
 
-func match(at *uint32, pcs *uintptr, n, first int) bool { return false }
+func match(*layout) bool { return false }

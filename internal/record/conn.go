@@ -96,13 +96,6 @@ type opening struct {
 	end   contextEnd
 }
 
-func (o *opening) fill(p *Pool, terms *Terms) (shared bool) {
-	if o.terms != terms {
-		o.terms = terms
-	}
-	return o.Mark.fill(p)
-}
-
 func newConn(p *Pool) *Conn {
 	c := &Conn{pool: p, id: p.reg.seq.Add(1)}
 	c.first.conn, c.first.opening = c, &c.acq.opening
@@ -119,11 +112,12 @@ func (c *Conn) Wrapped() {
 // Acquired records that the connection left the pool for the calling
 // goroutine.
 func (c *Conn) Acquired(ctx context.Context) {
-	if c.pool.reg.Off() {
+	p := c.pool
+	if p.reg.Off() {
 		return
 	}
-	terms, done := c.pool.terms(ctx), doneOf(ctx) // first, as they call the application
-	if c.state.own() != 0 {                       // a wrapper outside of this one keeps IsValid to itself
+	terms, done := p.terms(ctx), doneOf(ctx) // first, as they call the application
+	if c.state.own() != 0 {                  // a wrapper outside of this one keeps IsValid to itself
 		c.release(false)
 	}
 	// Either a reader sees this, and leaves the connection alone, or it is seen.
@@ -131,27 +125,18 @@ func (c *Conn) Acquired(ctx context.Context) {
 	if c.reading.Load() || c.reported.Load() {
 		c.awaitReader()
 	}
-	c.acquire(terms, done)
-	c.pool.arm()
-}
-
-func (c *Conn) awaitReader() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tellLocked()
-}
-
-// acquire writes down who acquires the connection, with a context of what terms
-// and channel, if that isn't the pool itself.
-func (c *Conn) acquire(terms *Terms, done <-chan struct{}) {
 	a := &c.acq
-	c.shared = a.fill(c.pool, terms)
+	c.shared = a.fill(p)
+	if a.terms != terms {
+		a.terms = terms
+	}
 	if done != nil || c.ends {
 		a.end = contextEndOf(done, c.shared)
 		c.ends = a.end.done != nil
 	}
 	o := &a.Stack.Origin
-	if o.Method == callstack.MethodOpener {
+	if o.Method == callstack.MethodOpener { // by the pool, for itself
+		c.state.withdraw(0)
 		return
 	}
 	if s := c.slot.Load(); s != nil {
@@ -163,7 +148,7 @@ func (c *Conn) acquire(terms *Terms, done <-chan struct{}) {
 	c.seq = c.seq&^(acquireStep-1) + acquireStep
 	a.seq, c.activeAt = c.seq, a.At
 	c.first.forget()
-	c.fresh, c.opensFirst = true, c.pool.returns.Load() && (o.Transient || o.Method == callstack.MethodBegin)
+	c.fresh, c.opensFirst = true, p.returns.Load() && (o.Transient || o.Method == callstack.MethodBegin)
 	terms.opened()
 	state := uint64(inUse)
 	if c.ends && o.Method == callstack.MethodConn { // with its context, not one of a use
@@ -171,6 +156,13 @@ func (c *Conn) acquire(terms *Terms, done <-chan struct{}) {
 		c.bind.begin()
 	}
 	c.state.publish(state)
+	p.arm()
+}
+
+func (c *Conn) awaitReader() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tellLocked()
 }
 
 // Released records that the connection re-entered the pool: whatever was open

@@ -117,7 +117,8 @@ func (c *Conn) listed(ctx context.Context, a *Anchor, kind Kind, query string) {
 	if c.shares() {
 		o.Mark, o.terms = c.acq.Mark, c.acq.terms // its end is a sweep's
 	} else {
-		shared = o.fill(c.pool, c.pool.terms(ctx))
+		o.terms = c.pool.terms(ctx)
+		shared = o.fill(c.pool)
 	}
 	if kind == KindStmt && !o.Stack.Origin.OpensStmt() {
 		return

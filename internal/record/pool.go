@@ -153,7 +153,9 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	}
 	p.learnDB()
 	c := newConn(p)
-	c.acquire(p.terms(ctx), doneOf(ctx))
+	if c.Acquired(ctx); c.acq.Stack == nil { // recording is off since just now
+		return nil
+	}
 	c.wrapped = c.acq.Stack.Origin.Wrapped
 	p.mu.Lock()
 	first := len(p.conns) == 0

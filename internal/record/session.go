@@ -64,8 +64,9 @@ func (c *Conn) Ran(ctx context.Context, text string, d session.Dialect) {
 		if byConnector() {
 			checks = 0 // every connection is to have it
 		} else {
-			terms, done := c.pool.terms(ctx), doneOf(ctx) // call the application
-			o.end = contextEndOf(done, o.fill(c.pool, terms))
+			done := doneOf(ctx)
+			o.terms = c.pool.terms(ctx)
+			o.end = contextEndOf(done, o.fill(c.pool))
 		}
 	}
 	c.mu.Lock()
