@@ -13,7 +13,8 @@ import (
 // no neutral answer exists, as database/sql converts the arguments before it
 // asks. What wrapConn returns has those that the driver has.
 type conn struct {
-	rec *record.Conn
+	rec   *record.Conn
+	spare spares
 
 	// The optional interfaces of inner, or nil. Those of a query come first: they
 	// are fetched from memory together.
@@ -167,7 +168,7 @@ func (c *queryConn) QueryContext(ctx context.Context, query string, args []drive
 	if inner == nil {
 		return nil, nil
 	}
-	r, wrapped := newRows(inner) // wrapRows, to which a query would hand all its arguments
+	r, wrapped := c.newRows(inner) // wrapRows, to which a query would hand all its arguments
 	c.rec.Rows(ctx, &r.Anchor, query)
 	return wrapped, nil
 }

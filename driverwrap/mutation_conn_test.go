@@ -153,26 +153,26 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows`, `	if err == driver.ErrBadConn {
+	if inner == nil {`, `	if err == driver.ErrBadConn {
 		err = errors.New(err.Error())
 	}
 	if err != nil {
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows`},
+	if inner == nil {`},
 	{"query retried", "conn.go", `	if err != nil {
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows`, `	if err == driver.ErrBadConn {
+	if inner == nil {`, `	if err == driver.ErrBadConn {
 		inner, err = c.queryCtx.QueryContext(ctx, query, args)
 	}
 	if err != nil {
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows`},
+	if inner == nil {`},
 
 	{"ErrBadConn without a SessionResetter", "conn.go", `	if c.resetter == nil {
 		return nil
@@ -248,19 +248,19 @@ func (noQueryer) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	{"exec prepares", "conn.go", `	result, err := c.execCtx.ExecContext(ctx, query, args)`, `	result, err := driver.Result(nil), error(driver.ErrSkip)`},
 	{"query prepares", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `driver.Rows(nil), error(driver.ErrSkip)`},
 	{"query with another context", "conn.go", `c.queryCtx.QueryContext(ctx, query, args)`, `c.queryCtx.QueryContext(context.WithoutCancel(ctx), query, args)`},
-	{"rows refused if the context has ended", "conn.go", `	return c.wrapRows`, `	if err := ctx.Err(); err != nil {
+	{"rows refused if the context has ended", "conn.go", `	if inner == nil {`, `	if err := ctx.Err(); err != nil {
 		inner.Close()
 		return nil, err
 	}
-	return c.wrapRows`},
+	if inner == nil {`},
 	{"ErrSkip of query wrapped", "conn.go", `	if err != nil {
 		refused(c.rec, err)
 		return inner, err
 	}
-	return c.wrapRows`, `	if err != nil {
+	if inner == nil {`, `	if err != nil {
 		return inner, errors.Join(err)
 	}
-	return c.wrapRows`},
+	if inner == nil {`},
 
 	{"query of a legacy exec lost", "legacy.go", `return e.Exec(query, values)`, `return e.Exec("", values)`},
 	{"arguments of a legacy exec lost", "legacy.go", `return e.Exec(query, values)`, `return e.Exec(query, values[:0])`},

@@ -11,7 +11,7 @@ var scannerMutations = []mutation{
 	return nil`},
 	{"ScanContext lost", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(driver.ScanContext{}, index, dest)`},
 	{"wrong column scanned", "scanner_go127.go", `return r.scanner.ScanColumn(ctx, index, dest)`, `return r.scanner.ScanColumn(ctx, 0, dest)`},
-	{"RowsColumnScanner claimed by all", "scanner_go127.go", `	r := &rows{inner: inner}
+	{"RowsColumnScanner claimed by all", "scanner_go127.go", `	r := c.plainRows(inner)
 	return r, r
 }`, `	r := &scannerRows{rows{inner: inner}, &nextScanner{inner, nil}}
 	return &r.rows, r

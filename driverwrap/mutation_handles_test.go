@@ -18,9 +18,9 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 			return err
 		}`},
 	{"number of inputs unknown", "stmt.go", `return s.inner.NumInput()`, `return -1`},
-	{"statement not closed", "stmt.go", `return s.inner.Close()`, `return nil`},
-	{"error of a statement's close swallowed", "stmt.go", `return s.inner.Close()`, `s.inner.Close()
-	return nil`},
+	{"statement not closed", "stmt.go", `err := s.inner.Close()`, `err := error(nil)`},
+	{"error of a statement's close swallowed", "stmt.go", `err := s.inner.Close()`, `s.inner.Close()
+	err := error(nil)`},
 	{"StmtExecContext lost", "stmt.go", `return inner.ExecContext(ctx, args)`, `_ = inner`},
 	{"StmtQueryContext lost", "stmt.go", `return inner.QueryContext(ctx, args)`, `_ = inner`},
 	{"statement run with another context", "stmt.go", `return inner.QueryContext(ctx, args)`,
@@ -30,8 +30,8 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 	{"legacy statement queried without arguments", "stmt.go", `return s.inner.Query(values)`, `return s.inner.Query(values[:0])`},
 	{"number of inputs asked twice", "stmt.go", `return s.inner.NumInput()`, `s.inner.NumInput()
 	return s.inner.NumInput()`},
-	{"statement closed twice", "stmt.go", `return s.inner.Close()`, `s.inner.Close()
-	return s.inner.Close()`},
+	{"statement closed twice", "stmt.go", `err := s.inner.Close()`, `s.inner.Close()
+	err := s.inner.Close()`},
 	{"what a statement's checker changes lost", "stmt.go", `return checker.CheckNamedValue(nv)`, `value := *nv
 		return checker.CheckNamedValue(&value)`},
 	{"ErrRemoveArgument of a statement's checker not honoured", "stmt.go", `return checker.CheckNamedValue(nv)`,
@@ -100,8 +100,8 @@ var txMutations = []mutation{
 	{"commit rolls back", "tx.go", `err := t.inner.Commit()`, `err := t.inner.Rollback()`},
 	{"error of commit swallowed", "tx.go", `err := t.inner.Commit()`, `t.inner.Commit()
 	var err error`},
-	{"error of rollback swallowed", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
-	return nil`},
+	{"error of rollback swallowed", "tx.go", `err := t.inner.Rollback()`, `t.inner.Rollback()
+	err := error(nil)`},
 	{"kept after a cancelled transaction", "tx.go", `return discarded{t.tx.Rollback()}`, `return t.tx.Rollback()`},
 	{"discarded after every cancelled transaction", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if true {`},
 	{"kept without a Validator", "tx.go", `if c.resetter == nil || c.valid == nil {`, `if c.resetter == nil {`},
@@ -139,13 +139,13 @@ var txMutations = []mutation{
 	if err != nil {
 		t.inner.Rollback()
 	}`},
-	{"rolled back twice", "tx.go", `return t.inner.Rollback()`, `t.inner.Rollback()
-	return t.inner.Rollback()`},
-	{"not rolled back", "tx.go", `return t.inner.Rollback()`, `return nil`},
-	{"ErrBadConn of rollback hidden", "tx.go", `return t.inner.Rollback()`, `if err := t.inner.Rollback(); err != nil {
-		return errors.New(err.Error())
-	}
-	return nil`},
+	{"rolled back twice", "tx.go", `err := t.inner.Rollback()`, `t.inner.Rollback()
+	err := t.inner.Rollback()`},
+	{"not rolled back", "tx.go", `err := t.inner.Rollback()`, `err := error(nil)`},
+	{"ErrBadConn of rollback hidden", "tx.go", `err := t.inner.Rollback()`, `err := t.inner.Rollback()
+	if err != nil {
+		err = errors.New(err.Error())
+	}`},
 	{"discarded without its error", "tx.go", `return discarded{t.tx.Rollback()}`, `t.tx.Rollback()
 		return driver.ErrBadConn`},
 }
@@ -177,11 +177,12 @@ var rowsMutations = []mutation{
 	{"nullable invented", "rows.go", `return false, false`, `return false, true`},
 	{"precision lost", "rows.go", `return t.ColumnTypePrecisionScale(index)`, `_ = t`},
 	{"precision invented", "rows.go", `return 0, 0, false`, `return 0, 0, true`},
-	{"rows not closed", "rows.go", `return r.inner.Close()`, `return nil`},
-	{"rows closed twice", "rows.go", `return r.inner.Close()`, `r.inner.Close()
-	return r.inner.Close()`},
-	{"error of the rows' close swallowed", "rows.go", `return r.inner.Close()`, `r.inner.Close()
-	return nil`},
+	{"statement used again while it is open", "spare.go", `c.spare.stmt, s.inner, s.text = nil, inner, text`, `s.inner, s.text = inner, text`},
+	{"rows not closed", "rows.go", `err := r.inner.Close()`, `err := error(nil)`},
+	{"rows closed twice", "rows.go", `err := r.inner.Close()`, `r.inner.Close()
+	err := r.inner.Close()`},
+	{"error of the rows' close swallowed", "rows.go", `err := r.inner.Close()`, `r.inner.Close()
+	err := error(nil)`},
 	{"error of a row taken for the end", "rows.go", `err := r.inner.Next(dest)`, `err := r.inner.Next(dest)
 	if err != nil {
 		err = io.EOF
@@ -223,9 +224,9 @@ var rowsMutations = []mutation{
 	if err != nil {
 		r.inner.Close()
 	}`},
-	{"rows read to their end when they are closed", "rows.go", `return r.inner.Close()`, `for r.inner.Next(make([]driver.Value, len(r.inner.Columns()))) == nil {
+	{"rows read to their end when they are closed", "rows.go", `err := r.inner.Close()`, `for r.inner.Next(make([]driver.Value, len(r.inner.Columns()))) == nil {
 	}
-	return r.inner.Close()`},
+	err := r.inner.Close()`},
 	{"a column lost", "rows.go", `return r.inner.Columns()`, `columns := r.inner.Columns()
 	return columns[:max(0, len(columns)-1)]`},
 }

@@ -38,6 +38,9 @@ var openMutations = append(scannerMutations, []mutation{
 // ruleMutations are defects of what the wrapper promises beyond the bare
 // driver's answers.
 var ruleMutations = []mutation{
+	{"rows used again while they are open", "spare.go", `c.spare.rows, r.inner = nil, inner`, `r.inner = inner`},
+	{"statements used again that others have", "stmt.go", `if s.Sole() {`, `if true {`},
+	{"rows used again that others have", "rows.go", `if r.conn != nil && r.Sole() {`, `if r.conn != nil {`},
 	{"options of a registered driver lost", "open.go", `known.driver.options.with(opts)`, `newOptions(opts)`},
 	{"options of a wrapped driver lost", "open.go", `d, o = w.inner, w.options.with(opts)`, `d = w.inner`},
 	{"new options for a wrapped driver lost", "open.go", `d, o = w.inner, w.options.with(opts)`, `d, o = w.inner, w.options`},

@@ -15,13 +15,14 @@ import (
 type rows struct {
 	record.Anchor
 	inner driver.Rows
+	conn  *conn // nil if it may not use the object again
 }
 
 func (c *conn) wrapRows(ctx context.Context, inner driver.Rows, query string) driver.Rows {
 	if inner == nil {
 		return nil // a fault of the driver's, for which database/sql has words
 	}
-	r, wrapped := newRows(inner)
+	r, wrapped := c.newRows(inner)
 	c.rec.Rows(ctx, &r.Anchor, query)
 	return wrapped
 }
@@ -34,7 +35,11 @@ func (r *rows) Columns() []string { return r.inner.Columns() }
 func (r *rows) Close() error {
 	r.Enter(record.OpClose)
 	defer r.Closed()
-	return r.inner.Close()
+	err := r.inner.Close()
+	if r.conn != nil && r.Sole() {
+		r.inner, r.conn.spare.rows = nil, r
+	}
+	return err
 }
 
 // Next doesn't defer, as it is called for every row: after a driver's panic it

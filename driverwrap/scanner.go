@@ -4,7 +4,7 @@ package driverwrap
 
 import "database/sql/driver"
 
-func newRows(inner driver.Rows) (*rows, driver.Rows) {
-	r := &rows{inner: inner}
+func (c *conn) newRows(inner driver.Rows) (*rows, driver.Rows) {
+	r := c.plainRows(inner)
 	return r, r
 }

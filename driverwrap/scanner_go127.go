@@ -16,12 +16,12 @@ type scannerRows struct {
 	scanner driver.RowsColumnScanner
 }
 
-func newRows(inner driver.Rows) (*rows, driver.Rows) {
+func (c *conn) newRows(inner driver.Rows) (*rows, driver.Rows) {
 	if s, ok := inner.(driver.RowsColumnScanner); ok {
 		r := &scannerRows{rows{inner: inner}, s}
 		return &r.rows, r
 	}
-	r := &rows{inner: inner}
+	r := c.plainRows(inner)
 	return r, r
 }
 

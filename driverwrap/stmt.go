@@ -30,7 +30,7 @@ func (s converterStmt) ColumnConverter(index int) driver.ValueConverter {
 }
 
 func (c *conn) wrapStmt(ctx context.Context, inner driver.Stmt, query string) driver.Stmt {
-	s := &stmt{inner: inner, conn: c, text: query}
+	s := c.newStmt(inner, query)
 	c.rec.Stmt(ctx, &s.Anchor, query)
 	//lint:ignore SA1019 database/sql still honours it
 	if cc, ok := inner.(driver.ColumnConverter); ok {
@@ -47,7 +47,11 @@ func (s *stmt) NumInput() int { return s.inner.NumInput() }
 func (s *stmt) Close() error {
 	s.Enter(record.OpClose)
 	defer s.Closed()
-	return s.inner.Close()
+	err := s.inner.Close()
+	if s.Sole() {
+		s.inner, s.text, s.conn.spare.stmt = nil, "", s
+	}
+	return err
 }
 
 // CheckNamedValue asks who would be asked without the wrapper: the statement,

@@ -29,7 +29,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, err
 	}
 	c.rec.Settled(session.Tx | session.Tables) // what was begun by text is in it, or over
-	t := &tx{inner: inner}
+	t := c.newTx(inner)
 	c.rec.Tx(ctx, &t.Anchor)
 	if c.resetter == nil || c.valid == nil {
 		return discardingTx{t}, nil
@@ -66,6 +66,7 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, err
 type tx struct {
 	record.Anchor
 	inner driver.Tx
+	conn  *conn
 }
 
 func (t *tx) Commit() error {
@@ -75,13 +76,22 @@ func (t *tx) Commit() error {
 	if err != nil {
 		refused(&t.Anchor, err) // SQLite: while others read
 	}
+	t.done()
 	return err
 }
 
 func (t *tx) Rollback() error {
 	t.Enter(record.OpRollback)
 	defer t.Closed()
-	return t.inner.Rollback()
+	err := t.inner.Rollback()
+	t.done()
+	return err
+}
+
+func (t *tx) done() {
+	if t.Sole() {
+		t.inner, t.conn.spare.tx = nil, t
+	}
 }
 
 // discardingTx keeps a promise of database/sql: after a rollback because the

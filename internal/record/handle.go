@@ -160,6 +160,14 @@ func (h *Handle) forget() {
 
 }
 
+// Sole reports whether only database/sql can have the object of an open handle:
+// the connection was acquired for it, and so for no Raw, and no wrapper of
+// another package is outside of this one.
+func (a *Anchor) Sole() bool {
+	c := a.h.conn
+	return a.seq != 0 && a.h.seq == a.seq && !c.wrapped && (a.h == &c.first || c.inSlot(a.h) != nil)
+}
+
 // Enter records that a driver call on the handle begins.
 func (a *Anchor) Enter(op Op) { a.h.conn.Enter(op) }
 
