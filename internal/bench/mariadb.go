@@ -78,48 +78,68 @@ func mariadb(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	var dbs []*sql.DB
-	defer func() {
-		for _, db := range dbs {
-			err = errors.Join(err, db.Close())
-		}
-	}()
-	names := []string{nameBare, nameAgain, nameDbleaks}
-	for _, open := range []func(driver.Connector) *sql.DB{sql.OpenDB, sql.OpenDB, watched} {
-		c, err := connectorFor(server)
-		if err != nil {
-			return err
-		}
-		db := open(c)
-		db.SetMaxIdleConns(clients)
-		dbs = append(dbs, db)
-	}
-	if err := fill(ctx, dbs[0]); err != nil {
+	db, err := openWith(server, sql.OpenDB)
+	if err != nil {
 		return err
 	}
-	passes := 5 * o.passes
+	if err := errors.Join(fill(ctx, db), db.Close()); err != nil {
+		return err
+	}
+	// Where a connection's buffers lie, and which threads the server has for it,
+	// makes a difference of a percent that stays: each round has others.
+	rounds := o.passes
 	if o.quick {
-		passes = (o.passes + 2) / 3
+		rounds = 1
 	}
 	for _, r := range requests {
 		all := make(map[string][]traffic)
-		for pass := range passes + 1 {
-			if pass%25 == 0 {
-				fmt.Fprintf(stderr, "mariadb: %s, pass %d of %d\n", r.unit, pass, passes)
-			}
-			for _, i := range order(pass, len(names)) {
-				t, err := ask(ctx, dbs[i], r, 3*o.slice)
-				if err != nil {
-					return err
-				}
-				if pass > 0 { // the first warms up
-					all[names[i]] = append(all[names[i]], t)
-				}
+		for round := range rounds {
+			fmt.Fprintf(stderr, "mariadb: %s, round %d of %d\n", r.unit, round+1, rounds)
+			if err := trafficRound(ctx, server, r, o, round, all); err != nil {
+				return err
 			}
 		}
 		printTraffic(stdout, r.unit, all)
 	}
 	return nil
+}
+
+// passesOfRound is how often each contender has its turn on its connections.
+const passesOfRound = 20
+
+// trafficRound opens a DB for each contender and adds what they took to all.
+func trafficRound(ctx context.Context, server *dbserver.Server, r operation, o options, round int, all map[string][]traffic) (err error) {
+	names := []string{nameBare, nameAgain, nameDbleaks}
+	opens := []func(driver.Connector) *sql.DB{sql.OpenDB, sql.OpenDB, watched}
+	dbs := make([]*sql.DB, len(names))
+	for _, i := range order(round, len(names)) {
+		if dbs[i], err = openWith(server, opens[i]); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, dbs[i].Close()) }()
+	}
+	for pass := range passesOfRound + 1 {
+		for _, i := range order(round*passesOfRound+pass, len(names)) {
+			t, err := ask(ctx, dbs[i], r, o.slice)
+			if err != nil {
+				return err
+			}
+			if pass > 0 { // the first warms up
+				all[names[i]] = append(all[names[i]], t)
+			}
+		}
+	}
+	return nil
+}
+
+func openWith(server *dbserver.Server, open func(driver.Connector) *sql.DB) (*sql.DB, error) {
+	c, err := connectorFor(server)
+	if err != nil {
+		return nil, err
+	}
+	db := open(c)
+	db.SetMaxIdleConns(clients)
+	return db, nil
 }
 
 func connectorFor(server *dbserver.Server) (driver.Connector, error) {
