@@ -1,7 +1,7 @@
 // Package fastclock tells monotonic time by the processor's counter of cycles,
-// at a fifth of what the system's clock takes, which is read once in a while to
-// learn what the counter says. Times are as good as those of the system to
-// some microseconds.
+// in less than half the time that the system's clock takes, which is read once
+// in a while to learn what the counter says. Times are as good as those of the
+// system to some microseconds.
 //
 // Where there is no such counter (it is read on amd64 only), where reading it
 // takes longer than the system's clock does, and once it has shown not to be

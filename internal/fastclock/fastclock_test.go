@@ -213,3 +213,22 @@ func TestProgramHasFastTime(t *testing.T) {
 		t.Errorf("known, how often, how often not: %s", out)
 	}
 }
+
+func BenchmarkNow(b *testing.B) {
+	if !readable {
+		b.Skip("there is no counter on this system")
+	}
+	b.Run("fast", func(b *testing.B) {
+		s := &scale{good: 1 << 63}
+		current.Store(s) // for nobody else: a benchmark runs alone
+		defer current.Store(nil)
+		for b.Loop() {
+			Now()
+		}
+	})
+	b.Run("system", func(b *testing.B) {
+		for b.Loop() {
+			_ = time.Since(Start)
+		}
+	})
+}
