@@ -5,7 +5,7 @@ import "database/sql/driver"
 // spares are objects of handles that were given back, to be used for the
 // connection's next ones: allocating one takes as long as half of all the rest.
 //
-// What is kept is what only database/sql had (record.Anchor.Sole). It asks
+// What is kept is what only database/sql had (see record.Anchor.Sole). It asks
 // nothing of rows, transactions and statements after it has closed them, once,
 // and guards that with locks of its own (Go 1.26, 1.27); as it does what is done
 // here, by that of the connection. Anybody else may do as he likes with what he

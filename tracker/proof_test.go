@@ -3,6 +3,7 @@ package tracker_test
 import (
 	"context"
 	"database/sql"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -184,4 +185,20 @@ func TestDBGrowth(t *testing.T) {
 		}
 		w.done(t)
 	})
+}
+
+// A closed *sql.Rows that somebody still has, for a deferred Close or in a field,
+// hides no leak of those that come after it on its connection.
+func TestClosedRowsThatAreKeptHideNoLeak(t *testing.T) {
+	w := watch(t, hasty)
+	w.SetMaxOpenConns(1)
+	warm := must[*sql.Rows](t)(w.Query("rows 9")) // the pool learns that connections come back
+	warm.Close()
+	settings := must[*sql.Rows](t)(w.Query("rows 9"))
+	defer settings.Close()
+	for settings.Next() {
+	}
+	leakRows(t, w.DB)
+	eventually(t, "the rows are leaked", func() bool { return w.tracker.Snapshot().Totals.Leaked == 1 })
+	runtime.KeepAlive(settings)
 }

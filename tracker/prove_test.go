@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
@@ -277,4 +278,20 @@ func TestLeakProfileIsAbsent(t *testing.T) {
 		t.Error("a proof without the profile")
 	}
 	w.done(t)
+}
+
+// A transaction that is over, and that somebody still has, hides no leak of the
+// one that comes after it on its connection.
+func TestDoneTxThatIsKeptHidesNoLeak(t *testing.T) {
+	needLeakProfile(t)
+	w := watch(t, hasty)
+	w.SetMaxOpenConns(1)
+	warm := must[*sql.Tx](t)(w.Begin())
+	warm.Commit()
+	tx := must[*sql.Tx](t)(w.Begin())
+	defer tx.Rollback()
+	tx.Commit()
+	dropTx(t, w)
+	w.proven(t, 1)
+	runtime.KeepAlive(tx)
 }

@@ -1,14 +1,13 @@
 // Package fastclock tells monotonic time by the processor's counter of cycles,
 // in less than half the time that the system's clock takes, which is read once
 // in a while to learn what the counter says. Times are as good as those of the
-// system to some microseconds.
+// system to some microseconds, while its clock is adjusted to a millisecond.
 //
 // Where there is no such counter (it is read on amd64 only), where reading it
 // takes longer than the system's clock does, and once it has shown not to be
 // steady, there is no fast time: [Now] says so. So it does in tests, as a
 // bubble of testing/synctest has a time of its own, and the counter doesn't tell
-// who is in one. Those bubbles need a *testing.T, which other programs don't
-// have.
+// who is in one; and in any program once somebody saw a bubble ([Stop]).
 package fastclock
 
 import (
@@ -74,7 +73,7 @@ type calibration struct {
 	mu     sync.Mutex // guards the rest
 	last   reading    // the zero one before the first
 	rate   uint64     // learned last, or 0
-	misses int        // how often counter and clock disagreed
+	misses int        // how often counter and clock disagreed, or it wasn't worth it
 }
 
 // reading is the counter and the clock at one time.
@@ -105,30 +104,40 @@ func (c *calibration) learn() {
 		return
 	}
 	defer c.mu.Unlock()
-	now, worth := c.read()
-	if !worth {
-		c.stop()
-		return
-	}
 	before := c.last
-	ticks, passed := now.ticks-before.ticks, now.at-before.at
-	if before == (reading{}) {
-		c.last = now
+	if c.off.Load() || before != (reading{}) && c.clock()-before.at < base {
 		return
 	}
-	if passed < base {
-		return
-	}
+	now, worth := c.read()
 	c.last = now
+	if before == (reading{}) {
+		return
+	}
+	ticks, passed := now.ticks-before.ticks, now.at-before.at
 	rate := rateOf(ticks, passed)
-	if rate == 0 || c.rate != 0 && !agree(c.rate, ticks, passed) {
+	known := c.rate != 0
+	if !worth || rate == 0 || known && !agree(c.rate, ticks, passed) {
 		c.miss()
 		return
 	}
 	c.rate = rate
+	if !known {
+		return // the machine may have slept meanwhile: the next one has to agree
+	}
 	// What was learned in a short time doesn't hold for long.
 	good := min(life.Seconds()/passed.Seconds(), 8) * float64(ticks)
 	c.current.Store(&scale{ticks: now.ticks, at: now.at, rate: rate, good: uint64(good)})
+}
+
+// Stop is to be called by who has seen a bubble of testing/synctest: there is no
+// fast time from then on.
+func Stop() {
+	if process.off.Load() {
+		return
+	}
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	process.stop()
 }
 
 // read reads both, as close to each other as it comes. worth is false if the
@@ -148,9 +157,10 @@ func (c *calibration) read() (best reading, worth bool) {
 	return best, shortest >= 2*alone
 }
 
-// rateOf is 0 if the counter stood still, or is too slow to be of use.
+// rateOf is 0 if the counter stood still, is too slow to be of use, or faster than
+// any: the clock stood still while the machine slept.
 func rateOf(ticks uint64, passed time.Duration) uint64 {
-	if ticks <= uint64(passed) {
+	if ns := uint64(passed); ticks <= ns || ticks > 10*ns {
 		return 0 // one tick per nanosecond is what fits the rate
 	}
 	rate, _ := bits.Div64(uint64(passed), 0, ticks)
@@ -180,8 +190,9 @@ func (c *calibration) stop() {
 	c.current.Store(nil)
 }
 
-// inTest reports whether the program is a test, or may be one.
+// inTest reports whether the program is a test, or may be one. Some of those that
+// Bazel makes have no path, or this one.
 func inTest() bool {
 	info, ok := debug.ReadBuildInfo()
-	return !ok || strings.HasSuffix(info.Path, ".test")
+	return !ok || info.Path == "" || info.Path == "testmain" || strings.HasSuffix(info.Path, ".test")
 }

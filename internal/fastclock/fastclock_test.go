@@ -102,6 +102,9 @@ func TestHoldsForAWhile(t *testing.T) {
 		{time.Second, -time.Microsecond, false}, // another processor's counter
 	} {
 		learnOver(tt.learned)
+		if c.current.Load() == nil {
+			learnOver(tt.learned) // what was learned first has to be confirmed
+		}
 		m.pass(tt.passed)
 		if _, ok := c.now(m); ok != tt.known {
 			t.Errorf("%v after it was learned over %v: known %v, want %v", tt.passed, tt.learned, ok, tt.known)
@@ -154,6 +157,43 @@ func TestGivesUp(t *testing.T) {
 				t.Errorf("the time is off by %v", off)
 			}
 		})
+	}
+}
+
+// The first readings may be hours apart, and the machine have slept meanwhile, or
+// be another one: only a rate that holds is believed.
+func TestFirstRateIsConfirmed(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		sleep func(m *machine)
+	}{
+		{"suspended, while the counter went on", func(m *machine) { m.ticks += 8 * 3600 * m.hertz }},
+		{"restored elsewhere, where the counter is lower", func(m *machine) { m.ticks = 1e12 }},
+	} {
+		for _, readings := range []int{1, 3} { // before it sleeps
+			m := newMachine()
+			c := m.calibration()
+			for range readings {
+				c.learn()
+				m.pass(time.Second)
+			}
+			for range 2 {
+				tt.sleep(m)
+				m.pass(time.Second)
+				c.learn()
+				m.pass(time.Second)
+				if now, ok := c.now(m); ok && (now-m.passed).Abs() > tolerance {
+					t.Errorf("%s after %d readings: off by %v", tt.name, readings, now-m.passed)
+				}
+			}
+			for range 3 {
+				c.learn()
+				m.pass(time.Second)
+			}
+			if now, ok := c.now(m); !ok || (now-m.passed).Abs() > tolerance {
+				t.Errorf("%s after %d readings: in the end known %v, off by %v", tt.name, readings, ok, now-m.passed)
+			}
+		}
 	}
 }
 

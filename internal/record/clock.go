@@ -28,6 +28,7 @@ func startClock() clock {
 	c := clock{start: time.Now()}
 	c.offset = c.start.Sub(fastclock.Start)
 	if reach.Bubbled() {
+		fastclock.Stop()
 		c.bubble = &bubble{number: goroutines.CallingBubble()}
 	}
 	return c

@@ -81,6 +81,9 @@ type Conn struct {
 	// wrapped is set if a wrapper of another package is outside of this one: it
 	// may keep to itself when the connection is released.
 	wrapped bool
+	// direct is set if database/sql called the function that made the
+	// connection, and so has it itself. For the goroutine that records.
+	direct bool
 }
 
 type acquire struct {
@@ -106,7 +109,7 @@ func newConn(p *Pool) *Conn {
 func (c *Conn) Wrapped() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrapped = true
+	c.wrapped, c.direct = true, false
 }
 
 // Acquired records that the connection left the pool for the calling
@@ -148,7 +151,7 @@ func (c *Conn) Acquired(ctx context.Context) {
 	c.seq = c.seq&^(acquireStep-1) + acquireStep
 	a.seq, c.activeAt = c.seq, a.At
 	c.first.forget()
-	c.fresh, c.opensFirst = true, p.returns.Load() && (o.Transient || o.Method == callstack.MethodBegin)
+	c.fresh, c.opensFirst = true, p.returns.Load() && (o.Transient || o.Method == callstack.MethodBegin && !o.Conn)
 	terms.opened()
 	state := uint64(inUse)
 	if c.ends && o.Method == callstack.MethodConn { // with its context, not one of a use

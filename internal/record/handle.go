@@ -160,12 +160,22 @@ func (h *Handle) forget() {
 
 }
 
-// Sole reports whether only database/sql can have the object of an open handle:
-// the connection was acquired for it, and so for no Raw, and no wrapper of
-// another package is outside of this one.
+// Sole reports whether the object of an open handle can be used again once it is
+// closed: only database/sql has it, as the connection was acquired for it, and so
+// for no Raw, and no wrapper of another package is outside of this one.
+//
+// It can't if it is of a Rows. Those refer to the driver's after they were closed,
+// and while the application keeps one, a deferred Close for example, nobody would
+// be told that the object's next ones are lost. A Row is kept by nobody.
 func (a *Anchor) Sole() bool {
-	c := a.h.conn
-	return a.seq != 0 && a.h.seq == a.seq && !c.wrapped && (a.h == &c.first || c.inSlot(a.h) != nil)
+	h, c := a.h, a.h.conn
+	switch {
+	case a.seq == 0 || h.seq != a.seq || !c.direct:
+		return false
+	case h == &c.first:
+		return h.kind != KindRows || c.acq.Stack.Origin.Method == callstack.MethodQueryRow
+	}
+	return c.inSlot(h) != nil
 }
 
 // Enter records that a driver call on the handle begins.

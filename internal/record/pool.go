@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dbleaks-go/dbleaks/internal/callstack"
 )
 
 // maxEnded bounds the reported handles that were given back, and that no sweep
@@ -156,7 +158,10 @@ func (p *Pool) Connected(ctx context.Context) *Conn {
 	if c.Acquired(ctx); c.acq.Stack == nil { // recording is off since just now
 		return nil
 	}
-	c.wrapped = c.acq.Stack.Origin.Wrapped
+	o := c.acq.Stack.Origin
+	c.wrapped = o.Wrapped
+	// Some connect on a goroutine of their own, or for later.
+	c.direct = !o.Wrapped && o != callstack.Origin{}
 	p.mu.Lock()
 	first := len(p.conns) == 0
 	c.index = len(p.conns)
