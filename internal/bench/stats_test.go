@@ -40,7 +40,7 @@ func TestInterval(t *testing.T) {
 	}
 	// It must hold the true median in about 95 of 100 samples, or a little
 	// more, however skewed the distribution is.
-	for _, n := range []int{10, 25, 100} {
+	for _, n := range []int{10, 25, 100, 1500} {
 		r := rand.New(rand.NewPCG(1, uint64(n)))
 		const rounds = 4000
 		hits := 0
