@@ -106,12 +106,14 @@ func TestObjectsAreUsedAgain(t *testing.T) {
 			rows, err = stmt.Query()
 			one(rows, err, "rows of prepared "+text)
 			stmt.Close()
+			var got string
+			if err := db.QueryRow("row " + text).Scan(&got); err != nil || got != "row "+text {
+				t.Errorf("got %q, %v, want %q", got, err, "row "+text)
+			}
 			tx, err := db.Begin()
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows, err = tx.Query("in " + text)
-			one(rows, err, "in "+text)
 			first, err := tx.Query("first " + text)
 			if err != nil {
 				t.Fatal(err)
@@ -139,11 +141,10 @@ func TestClosedObjectsAreNotKept(t *testing.T) {
 	db := driverwrap.OpenDB(d, driverwrap.WithTracker(newTracker(t)))
 	defer db.Close()
 	for range 2 {
-		rows, err := db.Query("rows")
-		if err != nil {
+		var text string
+		if err := db.QueryRow("rows").Scan(&text); err != nil {
 			t.Fatal(err)
 		}
-		rows.Close()
 		stmt, err := db.Prepare("stmt")
 		if err != nil {
 			t.Fatal(err)
