@@ -30,15 +30,12 @@ func interval(values []float64) (low, high float64) {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	rank := 0
-	if n > 1000 { // the probabilities below are too small for a float64
-		rank = n/2 - int(math.Ceil(0.98*math.Sqrt(float64(n))))
-		return sorted[rank], sorted[n-1-rank]
-	}
-	// The probabilities that just rank values, and rank or fewer, are below.
-	just := math.Pow(0.5, float64(n))
-	for atMost := just; ; rank++ {
-		just *= float64(n-rank) / float64(rank+1)
-		if atMost += just; atMost > 0.025 {
+	// The probabilities that just rank values, and rank or fewer, are below; the
+	// first as its logarithm, as it may be too small for a float64.
+	just := float64(n) * math.Log(0.5)
+	for atMost := math.Exp(just); ; rank++ {
+		just += math.Log(float64(n-rank) / float64(rank+1))
+		if atMost += math.Exp(just); atMost > 0.025 {
 			break
 		}
 	}

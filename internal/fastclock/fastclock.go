@@ -68,6 +68,7 @@ type calibration struct {
 	counter func() (ticks uint64)
 	clock   func() time.Duration
 	current *atomic.Pointer[scale]
+	barred  func() bool // asked before the first reading, unless nil
 	off     atomic.Bool // for good
 
 	mu     sync.Mutex // guards the rest
@@ -84,10 +85,9 @@ type reading struct {
 
 var process = &calibration{
 	counter: counter, current: &current,
-	clock: func() time.Duration { return time.Since(Start) },
+	clock:  func() time.Duration { return time.Since(Start) },
+	barred: func() bool { return !readable || inTest() },
 }
-
-func init() { process.off.Store(!readable || inTest()) }
 
 // Learn is to be called by whoever had to read the system's clock, so that Now
 // knows the time: in some milliseconds at first. It takes some hundred
@@ -105,12 +105,17 @@ func (c *calibration) learn() {
 	}
 	defer c.mu.Unlock()
 	before := c.last
-	if c.off.Load() || before != (reading{}) && c.clock()-before.at < base {
+	first := before == (reading{})
+	if c.off.Load() || !first && c.clock()-before.at < base {
+		return
+	}
+	if first && c.barred != nil && c.barred() {
+		c.stop()
 		return
 	}
 	now, worth := c.read()
 	c.last = now
-	if before == (reading{}) {
+	if first {
 		return
 	}
 	ticks, passed := now.ticks-before.ticks, now.at-before.at
