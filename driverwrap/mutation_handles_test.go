@@ -177,7 +177,10 @@ var rowsMutations = []mutation{
 	{"nullable invented", "rows.go", `return false, false`, `return false, true`},
 	{"precision lost", "rows.go", `return t.ColumnTypePrecisionScale(index)`, `_ = t`},
 	{"precision invented", "rows.go", `return 0, 0, false`, `return 0, 0, true`},
-	{"statement used again while it is open", "spare.go", `c.spare.stmt, s.inner, s.text = nil, inner, text`, `s.inner, s.text = inner, text`},
+	{"statement used again while it is open", "spare.go", `	s := take(&c.spare.stmt)`, `	s := c.spare.stmt
+	if s == nil {
+		s = new(stmt)
+	}`},
 	{"rows not closed", "rows.go", `err := r.inner.Close()`, `err := error(nil)`},
 	{"rows closed twice", "rows.go", `err := r.inner.Close()`, `r.inner.Close()
 	err := r.inner.Close()`},

@@ -38,7 +38,10 @@ var openMutations = append(scannerMutations, []mutation{
 // ruleMutations are defects of what the wrapper promises beyond the bare
 // driver's answers.
 var ruleMutations = []mutation{
-	{"rows used again while they are open", "spare.go", `c.spare.rows, r.inner = nil, inner`, `r.inner = inner`},
+	{"rows used again while they are open", "spare.go", `	r := take(&c.spare.rows)`, `	r := c.spare.rows
+	if r == nil {
+		r = new(rows)
+	}`},
 	{"statements used again that others have", "stmt.go", `if s.Sole() {`, `if true {`},
 	{"rows used again that others have", "rows.go", `if r.conn != nil && r.Sole() {`, `if r.conn != nil {`},
 	{"options of a registered driver lost", "open.go", `known.driver.options.with(opts)`, `newOptions(opts)`},

@@ -16,29 +16,30 @@ type spares struct {
 	stmt *stmt
 }
 
-func (c *conn) plainRows(inner driver.Rows) *rows {
-	r := c.spare.rows
-	if r == nil {
-		return &rows{inner: inner, conn: c}
+// take is the spare object, or a new one.
+func take[T any](spare **T) *T {
+	o := *spare
+	if o == nil {
+		return new(T)
 	}
-	c.spare.rows, r.inner = nil, inner
+	*spare = nil
+	return o
+}
+
+func (c *conn) plainRows(inner driver.Rows) *rows {
+	r := take(&c.spare.rows)
+	r.inner, r.conn = inner, c
 	return r
 }
 
 func (c *conn) newTx(inner driver.Tx) *tx {
-	t := c.spare.tx
-	if t == nil {
-		return &tx{inner: inner, conn: c}
-	}
-	c.spare.tx, t.inner = nil, inner
+	t := take(&c.spare.tx)
+	t.inner, t.conn = inner, c
 	return t
 }
 
 func (c *conn) newStmt(inner driver.Stmt, text string) *stmt {
-	s := c.spare.stmt
-	if s == nil {
-		return &stmt{inner: inner, conn: c, text: text}
-	}
-	c.spare.stmt, s.inner, s.text = nil, inner, text
+	s := take(&c.spare.stmt)
+	s.inner, s.conn, s.text = inner, c, text
 	return s
 }
