@@ -115,8 +115,9 @@ func (b *backend) dsn(t *testing.T) string {
 	if b.server != "" {
 		return servers[b.server].DSN
 	}
-	// In WAL mode readers don't keep writers out, as on a server.
-	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	// In WAL mode readers don't keep writers out, as on a server. Who comes first
+	// makes the index of the log, and others have to wait for that.
+	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
 	if err := fill(t.Context(), b.driver, dsn); err != nil {
 		t.Fatal(err)
 	}
