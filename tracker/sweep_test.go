@@ -66,6 +66,39 @@ func TestOverdueAndRecoveredOnceEach(t *testing.T) {
 	}
 }
 
+// A sweep that meets a handle in the call that gives it back, which is over before
+// the sweep is, has another one come: nothing else would tell of the end.
+func TestGivenBackDuringASweep(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		asked, over := make(chan struct{}), make(chan struct{})
+		w := watchConnector(t, &nopdriver.Connector{Before: func(_ context.Context, call, _ string) error {
+			if call == "rollback" {
+				<-asked
+			}
+			return nil
+		}})
+		tx := must[*sql.Tx](t)(w.Begin())
+		pass(tracker.DefaultThreshold + 12*time.Second)
+		w.events.expect(t, "overdue tx×1")
+		// What database/sql counts is asked for after the look at the handles, and
+		// before their ends are taken.
+		w.tracker.Recorder().Pools()[0].SetStats(sync.OnceValues(func() (sql.DBStats, bool) {
+			close(asked)
+			<-over
+			return sql.DBStats{}, true
+		}))
+		go func() {
+			defer close(over)
+			if err := tx.Rollback(); err != nil {
+				t.Error(err)
+			}
+		}()
+		pass(time.Minute)
+		w.events.expect(t, "overdue tx×1", "recovered tx×1")
+		w.done(t)
+	})
+}
+
 func TestSummariesAtDoublingIntervals(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := watch(t)
