@@ -6,7 +6,6 @@ import (
 	"weak"
 
 	"github.com/dbleaks-go/dbleaks/internal/callstack"
-
 	"github.com/dbleaks-go/dbleaks/internal/reach"
 )
 
