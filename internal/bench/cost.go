@@ -133,7 +133,11 @@ func (l load) String() string {
 	if l.Sites > 8 {
 		alike = fmt.Sprintf(" (%d alike)", l.Sites-8)
 	}
-	return fmt.Sprintf("%d callers, %s%s, %s", l.Depth, plural(l.Sites, "site"), alike, plural(l.goroutines(), "goroutine"))
+	dbs := ""
+	if l.Apart {
+		dbs = ", a DB each"
+	}
+	return fmt.Sprintf("%d callers, %s%s, %s%s", l.Depth, plural(l.Sites, "site"), alike, plural(l.goroutines(), "goroutine"), dbs)
 }
 
 func plural(n int, what string) string {

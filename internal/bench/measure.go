@@ -15,6 +15,9 @@ type load struct {
 	Depth    int
 	Sites    int
 	Parallel bool
+	// Apart has each goroutine use a DB of its own: then none waits for
+	// database/sql's lock, which it can spend more time on than on all else.
+	Apart bool
 }
 
 func mainLoad(op string) load { return load{Op: op, Depth: mainDepth, Sites: 1} }
@@ -35,14 +38,26 @@ func (l load) goroutines() int {
 	return 1
 }
 
+// dbs are a contender's DBs: one for each goroutine that there may be.
+type dbs []*sql.DB
+
+// of returns the DB that a goroutine uses.
+func (d dbs) of(l load, goroutine int) *sql.DB {
+	if l.Apart {
+		return d[goroutine]
+	}
+	return d[0]
+}
+
 // measure runs the operation n times on each goroutine.
-func measure(db *sql.DB, l load, n int) (sample, error) {
+func (d dbs) measure(l load, n int) (sample, error) {
 	op := find(operations, l.Op)
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	errs := make([]error, l.goroutines())
 	ready.Add(len(errs))
 	for i := range errs {
+		db := d.of(l, i)
 		path := deepStack(l.Depth, 0, func() {
 			// Once from each site unmeasured: the stack grows, a connection opens.
 			for _, site := range sites[:l.Sites] {

@@ -42,6 +42,7 @@ var (
 			{Depth: 10, Sites: 1, Parallel: true},
 			{Depth: mainDepth, Sites: 1, Parallel: true},
 			{Depth: 60, Sites: 1, Parallel: true},
+			{Depth: mainDepth, Sites: 1, Parallel: true, Apart: true},
 		},
 		passes:  20,
 		slice:   30 * time.Millisecond,

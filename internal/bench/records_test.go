@@ -79,7 +79,7 @@ func look(t *testing.T, l load, call string) (found []tracker.Finding) {
 		}
 		return nil
 	}}, driverwrap.WithTracker(tr))
-	if _, err := measure(db, l, len(sites)); err != nil {
+	if _, err := (dbs{db}).measure(l, len(sites)); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -41,7 +41,7 @@ func stackOf(t *testing.T, l load) (stack []string) {
 		return nil
 	}})
 	defer db.Close()
-	if _, err := measure(db, l, 1); err != nil {
+	if _, err := (dbs{db}).measure(l, 1); err != nil {
 		t.Fatal(err)
 	}
 	return stack

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"database/sql"
+	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 
@@ -17,16 +18,24 @@ type subject interface {
 }
 
 // local is a contender in this process.
-type local struct{ db *sql.DB }
+type local struct{ dbs }
 
 func openLocal(c contender) local {
-	db := c.open(&nopdriver.Connector{})
-	db.SetMaxIdleConns(1000) // no contender is to open a connection while it is measured
-	return local{db}
+	var s local
+	for range runtime.GOMAXPROCS(0) {
+		db := c.open(&nopdriver.Connector{})
+		db.SetMaxIdleConns(1000) // no contender is to open a connection while it is measured
+		s.dbs = append(s.dbs, db)
+	}
+	return s
 }
 
-func (s local) measure(l load, n int) (sample, error) { return measure(s.db, l, n) }
-func (s local) close() error                          { return s.db.Close() }
+func (s local) close() (err error) {
+	for _, db := range s.dbs {
+		err = errors.Join(err, db.Close())
+	}
+	return err
+}
 
 // named is what has a name on the command line.
 type named interface{ id() string }
@@ -71,7 +80,7 @@ func (o options) runOnly() error {
 	for _, name := range o.contenders {
 		s := openLocal(find(contenders, name))
 		for _, op := range o.ops {
-			if err := repeat(s.db, load{Op: op, Depth: mainDepth, Sites: o.sites}, o.times); err != nil {
+			if err := repeat(s.dbs[0], load{Op: op, Depth: mainDepth, Sites: o.sites}, o.times); err != nil {
 				return err
 			}
 		}
