@@ -112,18 +112,13 @@ func TestLoads(t *testing.T) {
 	for _, table := range all {
 		titles = append(titles, table[0][0])
 	}
-	if i := slices.Index(titles, "CPU of dbleaks (× bare)"); i < 0 {
-		t.Errorf("tables %q", titles)
-	} else {
-		rows := make(map[string]bool)
-		for _, row := range all[i][2:] {
-			rows[row[0]] = true
-		}
-		for _, c := range fully.circumstances {
-			if !rows[c.String()] {
-				t.Errorf("no row %q in %q", c, all[i])
-			}
-			delete(rows, c.String()) // each has its own
+	i := slices.Index(titles, "CPU of dbleaks (× bare)")
+	if i < 0 || len(all[i])-2 != 9 {
+		t.Fatalf("tables %q", titles)
+	}
+	for j, row := range all[i][2:] {
+		if slices.ContainsFunc(all[i][2:2+j], func(other []string) bool { return other[0] == row[0] }) {
+			t.Errorf("two rows %q", row[0])
 		}
 	}
 	if rows := all[0][2:]; len(rows) != 3 || rows[0][0] != nameBare {

@@ -41,14 +41,6 @@ func (l load) goroutines() int {
 // dbs are a contender's DBs: one for each goroutine that there may be.
 type dbs []*sql.DB
 
-// of returns the DB that a goroutine uses.
-func (d dbs) of(l load, goroutine int) *sql.DB {
-	if l.Apart {
-		return d[goroutine]
-	}
-	return d[0]
-}
-
 // measure runs the operation n times on each goroutine.
 func (d dbs) measure(l load, n int) (sample, error) {
 	op := find(operations, l.Op)
@@ -57,7 +49,10 @@ func (d dbs) measure(l load, n int) (sample, error) {
 	errs := make([]error, l.goroutines())
 	ready.Add(len(errs))
 	for i := range errs {
-		db := d.of(l, i)
+		db := d[0]
+		if l.Apart {
+			db = d[i]
+		}
 		path := deepStack(l.Depth, 0, func() {
 			// Once from each site unmeasured: the stack grows, a connection opens.
 			for _, site := range sites[:l.Sites] {
