@@ -117,6 +117,11 @@ run_tests() {
 	GOTOOLCHAIN=$1 in_modules go test -race -count=1 ./...
 }
 
+# run_allocations runs the one test that the race detector can't: it allocates too.
+run_allocations() {
+	GOTOOLCHAIN=$1 go test -C internal/bench -count=1 -run '^TestAllocations' .
+}
+
 # run_mutations checks that the tests of the wrapper notice each of two hundred
 # defects.
 run_mutations() {
@@ -178,8 +183,10 @@ step 'go mod tidy' check_tidy
 step 'go vet' in_modules go vet ./...
 step 'staticcheck' check_static
 step 'tests' run_tests local
+step 'allocations' run_allocations local
 if ! $quick; then
 	step "tests on $next_go" run_tests "$next_go"
+	step "allocations on $next_go" run_allocations "$next_go"
 	for go in local "$next_go"; do
 		step "mutations, $go" run_mutations "$go"
 		step "not optimised, $go" run_plain "$go"
