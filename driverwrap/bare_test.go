@@ -1,7 +1,6 @@
 package driverwrap_test
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -106,16 +105,9 @@ type oddConn struct{ driver.Conn }
 
 func (oddConn) WrappedConn() any { return "odd" }
 
-type oddConnector struct{ driver.Connector }
-
-func (c oddConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	return oddConn{conn}, err
-}
-
 func TestBareOfNoConnection(t *testing.T) {
 	fake := fakedriver.New(0, nil)
-	db := driverwrap.OpenDB(oddConnector{fake.Connector()}, driverwrap.WithTracker(newTracker(t)))
+	db := driverwrap.OpenDB(wrapping{fake.Connector(), func(c driver.Conn) driver.Conn { return oddConn{c} }}, driverwrap.WithTracker(newTracker(t)))
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {

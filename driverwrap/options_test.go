@@ -54,7 +54,7 @@ func TestOptionsAdd(t *testing.T) {
 			return sql.OpenDB(driverwrap.WrapConnector(driverwrap.WrapConnector(&nopdriver.Connector{}, named("first")), watch, named("last")))
 		}, "last"},
 		{"OpenDB around another's wrapper", func(t *testing.T, watch driverwrap.Option) *sql.DB {
-			return driverwrap.OpenDB(between{driverwrap.WrapConnector(&nopdriver.Connector{}, watch, named("first"))}, watch, named("last"))
+			return driverwrap.OpenDB(between(driverwrap.WrapConnector(&nopdriver.Connector{}, watch, named("first"))), watch, named("last"))
 		}, "last"},
 		{"OpenDB of a driver's connector", func(t *testing.T, watch driverwrap.Option) *sql.DB {
 			c, err := driverwrap.Wrap(&plain{}, watch).(driver.DriverContext).OpenConnector("/shop.db?key=s3cret")

@@ -11,18 +11,8 @@ import (
 	"github.com/dbleaks-go/dbleaks/driverwrap"
 )
 
-// careless wraps connections outside of this package, and closes twice what it
-// gets from them.
-type careless struct{ driver.Connector }
-
-func (c careless) Connect(ctx context.Context) (driver.Conn, error) {
-	inner, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return carelessConn{inner}, nil
-}
-
+// carelessConn is a wrapper outside of this package, which closes twice what it
+// gets.
 type carelessConn struct{ driver.Conn }
 
 func (c carelessConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
@@ -67,13 +57,32 @@ func (r *carelessRows) Next(dest []driver.Value) error {
 	return r.Rows.Next(dest)
 }
 
+// closeTwice closes rows once more while others are open on the connection, which
+// go on.
+func closeTwice(t *testing.T, dc any) error {
+	query := func(text string) driver.Rows {
+		rows, err := dc.(driver.QueryerContext).QueryContext(t.Context(), text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	first := query("first")
+	first.Close()
+	second := query("second")
+	defer second.Close()
+	first.Close()
+	return second.Next(make([]driver.Value, 1))
+}
+
 // Who isn't database/sql may close twice, and later.
 func TestObjectsOfOthersAreNotUsedAgain(t *testing.T) {
 	direct := func(c driver.Connector) *sql.DB {
 		return driverwrap.OpenDB(c, driverwrap.WithTracker(newTracker(t)))
 	}
 	outside := func(c driver.Connector) driver.Connector {
-		return careless{driverwrap.WrapConnector(c, driverwrap.WithTracker(newTracker(t)))}
+		inner := driverwrap.WrapConnector(c, driverwrap.WithTracker(newTracker(t)))
+		return wrapping{inner, func(c driver.Conn) driver.Conn { return carelessConn{c} }}
 	}
 	queryRow := func(t *testing.T, db *sql.DB) {
 		for _, text := range []string{"a", "b", "c"} {
@@ -97,13 +106,6 @@ func TestObjectsOfOthersAreNotUsedAgain(t *testing.T) {
 			}
 			defer conn.Close()
 			err = conn.Raw(func(dc any) error {
-				query := func(text string) driver.Rows {
-					rows, err := dc.(driver.QueryerContext).QueryContext(t.Context(), text, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return rows
-				}
 				stmt, err := dc.(driver.ConnPrepareContext).PrepareContext(t.Context(), "a")
 				if err != nil {
 					t.Fatal(err)
@@ -116,12 +118,7 @@ func TestObjectsOfOthersAreNotUsedAgain(t *testing.T) {
 				defer other.Close()
 				stmt.Close()
 				other.NumInput()
-				first := query("first")
-				first.Close()
-				second := query("second")
-				defer second.Close()
-				first.Close()
-				return second.Next(make([]driver.Value, 1))
+				return closeTwice(t, dc)
 			})
 			if err != nil {
 				t.Error(err)
@@ -191,18 +188,7 @@ func TestRawAfterRefusedBegin(t *testing.T) {
 		if err == nil {
 			t.Error("begun, by the driver", tx)
 		}
-		a, err := dc.(driver.QueryerContext).QueryContext(t.Context(), "a", nil)
-		if err != nil {
-			return err
-		}
-		a.Close()
-		b, err := dc.(driver.QueryerContext).QueryContext(t.Context(), "b", nil)
-		if err != nil {
-			return err
-		}
-		defer b.Close()
-		a.Close()
-		return b.Next(make([]driver.Value, 1))
+		return closeTwice(t, dc)
 	})
 	if err != nil {
 		t.Error(err)

@@ -132,21 +132,29 @@ func TestUnwrapObjects(t *testing.T) {
 	}
 }
 
-// between is a connector of another package between two of ours.
-type between struct{ driver.Connector }
+// wrapping is a connector of another package, which wraps each connection.
+type wrapping struct {
+	driver.Connector
+	wrap func(driver.Conn) driver.Conn
+}
 
-func (b between) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := b.Connector.Connect(ctx)
+func (w wrapping) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := w.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return rawConn{c}, nil
+	return w.wrap(c), nil
+}
+
+// between is one between two of ours.
+func between(c driver.Connector) driver.Connector {
+	return wrapping{c, func(c driver.Conn) driver.Conn { return rawConn{c} }}
 }
 
 func TestWrappedAroundAnotherWrapperIsOneRecord(t *testing.T) {
 	tr := newTracker(t)
 	with := driverwrap.WithTracker(tr)
-	db := driverwrap.OpenDB(between{driverwrap.WrapConnector(&nopdriver.Connector{}, with)}, with)
+	db := driverwrap.OpenDB(between(driverwrap.WrapConnector(&nopdriver.Connector{}, with)), with)
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)

@@ -156,7 +156,6 @@ func (h *Handle) forget() {
 	if h.swept {
 		h.aged, h.lost, h.swept, h.stuck = weak.Pointer[Anchor]{}, false, false, nil
 	}
-
 }
 
 // Sole reports whether the object of an open handle can be used again once it is

@@ -90,6 +90,13 @@ func (u *user) read(rows *sql.Rows, err error) {
 	rows.Close()
 }
 
+// some does none to so many of the things.
+func (u *user) some(most int, things ...func()) {
+	for range u.rand.IntN(most + 1) {
+		things[u.rand.IntN(len(things))]()
+	}
+}
+
 type beginner interface {
 	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
@@ -99,18 +106,12 @@ func useTx(u *user, ctx context.Context, b beginner) {
 	if err != nil {
 		return
 	}
-	for range u.rand.IntN(4) {
-		switch u.rand.IntN(4) {
-		case 0:
-			useRows(u, ctx, tx)
-		case 1:
-			useRow(ctx, tx)
-		case 2:
-			usePrepared(u, ctx, tx)
-		case 3:
-			useStmt(u, ctx, tx.Stmt(u.stmt))
-		}
-	}
+	u.some(3,
+		func() { useRows(u, ctx, tx) },
+		func() { useRow(ctx, tx) },
+		func() { usePrepared(u, ctx, tx) },
+		func() { useStmt(u, ctx, tx.Stmt(u.stmt)) },
+	)
 	if u.rand.IntN(2) == 0 {
 		tx.Commit()
 	}
@@ -122,18 +123,12 @@ func useConn(u *user) {
 	if err != nil {
 		return
 	}
-	for range u.rand.IntN(3) {
-		switch u.rand.IntN(4) {
-		case 0:
-			useRows(u, ctx, conn)
-		case 1:
-			usePrepared(u, ctx, conn)
-		case 2:
-			useTx(u, ctx, conn)
-		case 3:
-			conn.PingContext(ctx)
-		}
-	}
+	u.some(2,
+		func() { useRows(u, ctx, conn) },
+		func() { usePrepared(u, ctx, conn) },
+		func() { useTx(u, ctx, conn) },
+		func() { conn.PingContext(ctx) },
+	)
 	conn.Close()
 }
 
